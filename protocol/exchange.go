@@ -1,0 +1,36 @@
+package protocol
+
+import "io"
+
+// Exchange is an admitted operation under way, in both directions.
+type Exchange struct{ e ExchangeEngine }
+
+// ID returns the exchange's number in its session.
+func (x *Exchange) ID() ExchangeID { return x.e.ID() }
+
+// Name returns the id by which people find the operation in the record.
+func (x *Exchange) Name() string { return x.e.Name() }
+
+// To sets where Emit writes to, for protocols that answer exchanges apart.
+// It is called before the first Emit.
+func (x *Exchange) To(w io.Writer) { x.e.To(w) }
+
+// Input records a part on its way to the target; the plugin forwards it after
+// a nil error.
+func (x *Exchange) Input(p Part) error { return x.e.Input(p) }
+
+// Seal makes the parts so far durable. Plugins call it before they forward
+// what makes the parts count: CopyDone, the last byte of a body.
+func (x *Exchange) Seal() error { return x.e.Seal() }
+
+// Emit records a part for the client, then writes it.
+func (x *Exchange) Emit(p Part) error { return x.e.Emit(p) }
+
+// Annotate records what was learned about the operation.
+func (x *Exchange) Annotate(a Annotation) error { return x.e.Annotate(a) }
+
+// End records the outcome. Only the first call counts.
+func (x *Exchange) End(o Outcome) error { return x.e.End(o) }
+
+// Finish is Emit and End in one: the record has one event for both.
+func (x *Exchange) Finish(p Part, o Outcome) error { return x.e.Finish(p, o) }
