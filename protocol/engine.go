@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ type Engine interface {
 	Refused(name string, reason error)
 	Logger() *slog.Logger
 	Private() bool
+	TLS() *tls.Config
 	TargetFor(route Route) (Target, error)
 }
 

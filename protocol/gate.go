@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 
 	"github.com/sallyport/sallyport/identity"
@@ -49,3 +50,8 @@ func (g *Gate) Logger() *slog.Logger { return g.e.Logger() }
 // Private reports whether nobody else can read the connection as it is: it
 // came over loopback or a Unix socket, or the listener itself speaks TLS.
 func (g *Gate) Private() bool { return g.e.Private() }
+
+// TLS returns the settings for the gateway's side of a TLS handshake with the
+// client, or nil where the gateway has no certificate. Certificates that are
+// updated hold from the next handshake on. The caller must not change it.
+func (g *Gate) TLS() *tls.Config { return g.e.TLS() }

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// listener is one address with the protocol and targets behind it.
+type listener struct {
+	method  string // the builder's method, for errors
+	addr    string
+	ln      net.Listener
+	tls     bool
+	proto   protocol.Protocol
+	targets []protocol.Target
+}
+
+// accept serves connections until the listener is closed.
+func (g *Gateway) accept(ctx context.Context, l *listener) error {
+	for delay := time.Duration(0); ; {
+		conn, err := l.ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			// Out of file descriptors and the like: it may pass.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			g.logger.Error("cannot accept connections", "listener", l.addr, "error", err, "retry_in", delay)
+			select {
+			case <-time.After(delay):
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		delay = 0
+		if !g.admitConn() {
+			g.metrics.refused.Add(ctx, 1)
+			g.logger.Warn("connection closed: too many connections", "remote", conn.RemoteAddr().String(),
+				"limit", g.limits.Connections)
+			conn.Close()
+			continue
+		}
+		g.conns.Go(func() {
+			defer g.leaveConn()
+			g.serveConn(ctx, l, conn)
+		})
+	}
+}
+
+// serveConn runs the protocol on one connection and cleans up behind it.
+func (g *Gateway) serveConn(ctx context.Context, l *listener, conn net.Conn) {
+	logger := g.logger.With("listener", l.addr, "remote", conn.RemoteAddr().String())
+	ctx, cancel := context.WithCancel(ctx)
+	c := &clientConn{gw: g, l: l, conn: conn, logger: logger, cancel: cancel}
+	defer func() {
+		if p := recover(); p != nil {
+			logger.Error("protocol panicked; its connection is closed", "protocol", l.proto.Name(), "panic", p, "stack", string(debug.Stack()))
+		}
+		cancel()
+		conn.Close()
+		c.closeSessions("connection closed")
+	}()
+	_ = conn.SetDeadline(time.Now().Add(g.limits.Handshake))
+	g.handshakes.add(c)
+	defer g.handshakes.remove(c)
+	client := conn
+	if l.tls {
+		t := tls.Server(conn, c.TLS())
+		if err := t.HandshakeContext(ctx); err != nil {
+			c.Refused("", err)
+			return
+		}
+		client = t
+	}
+	err := l.proto.Serve(ctx, client, protocol.NewGate(c))
+	if err != nil && ctx.Err() == nil {
+		level := slog.LevelWarn
+		if errors.Is(err, net.ErrClosed) {
+			level = slog.LevelDebug
+		}
+		logger.Log(ctx, level, "connection ended", "protocol", l.proto.Name(), "error", err)
+	}
+}
+
+// private reports whether nobody else can read the connection as it is.
+func private(l *listener, conn net.Conn) bool {
+	if l.tls {
+		return true
+	}
+	switch a := conn.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	// In-memory connections of tests and embedders have no network.
+	return conn.RemoteAddr().Network() == "pipe"
+}

@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// watchEvery is how often the limits on time are looked at, and so how late
+// they may strike.
+const watchEvery = 500 * time.Millisecond
+
+// watch ends sessions whose time is up until ctx ends.
+func (g *Gateway) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, s := range g.snapshotSessions() {
+				if f := s.overdue(now); f != nil {
+					s.logger.Warn("session is ended", "reason", f.Public)
+					s.end(f)
+				}
+			}
+		}
+	}
+}
+
+func (g *Gateway) snapshotSessions() []*session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]*session, 0, len(g.sessions))
+	for _, s := range g.sessions {
+		list = append(list, s)
+	}
+	return list
+}
+
+// overdue returns why a session must end now, or nil.
+func (s *session) overdue(now time.Time) *protocol.Failure {
+	if s.ctx.Err() != nil {
+		return nil
+	}
+	l := s.gw.limits
+	if s.who.Principal.Expired(now) && !s.gw.outlive {
+		return &protocol.Failure{Public: "the credentials have expired; sign in again", Err: ErrExpired}
+	}
+	since := s.out.since.Load()
+	s.mu.Lock()
+	open := len(s.open)
+	var oldest time.Time
+	for _, x := range s.open {
+		if oldest.IsZero() || x.begun.Before(oldest) {
+			oldest = x.begun
+		}
+		if x.own != nil {
+			if v := x.own.since.Load(); v != 0 && (since == 0 || v < since) {
+				since = v
+			}
+		}
+	}
+	waiting := len(s.waiting)
+	s.mu.Unlock()
+	switch {
+	case l.Stall > 0 && since != 0 && now.Sub(time.Unix(0, since)) > l.Stall:
+		return &protocol.Failure{Public: "the client did not take what was sent to it", Err: ErrLimit}
+	case l.Operation > 0 && open > 0 && waiting == 0 && now.Sub(oldest) > l.Operation:
+		return &protocol.Failure{Public: "an operation took longer than the gateway allows", Err: ErrLimit}
+	case l.Idle > 0 && open == 0 && now.Sub(time.Unix(0, s.active.Load())) > l.Idle:
+		return &protocol.Failure{Public: "the session was idle for too long", Err: ErrLimit}
+	}
+	return nil
+}
+
+// drain stops new work and ends the sessions: the idle ones at once, the busy
+// ones when they are done or their time is up.
+func (g *Gateway) drain() {
+	g.draining.Store(true)
+	for _, l := range g.listeners {
+		l.ln.Close()
+	}
+	g.handshakes.closeAll()
+	g.logger.Info("gateway drains", "sessions", len(g.Sessions()), "limit", g.limits.Drain)
+	farewell := &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
+	limit := time.Now().Add(g.limits.Drain)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list := g.snapshotSessions()
+		if len(list) == 0 {
+			return
+		}
+		late := g.limits.Drain >= 0 && !time.Now().Before(limit)
+		for _, s := range list {
+			if late || s.idle() {
+				s.end(farewell)
+			}
+		}
+		if late && time.Since(limit) > 2*endGrace {
+			return // connections were closed; Serve waits for the goroutines
+		}
+		<-tick.C
+	}
+}
+
+func (s *session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) == 0
+}
+
+// handshakes are the connections that have no session yet; a drain closes them.
+type handshakes struct {
+	mu   sync.Mutex
+	open map[*clientConn]bool
+}
+
+func (h *handshakes) add(c *clientConn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open == nil {
+		h.open = map[*clientConn]bool{}
+	}
+	h.open[c] = true
+}
+
+func (h *handshakes) remove(c *clientConn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.open, c)
+}
+
+func (h *handshakes) closeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.open {
+		c.conn.Close()
+	}
+}
