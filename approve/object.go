@@ -1,0 +1,181 @@
+package approve
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// objectPattern is a compiled entry of Rule.Objects.
+type objectPattern struct {
+	given string // without its kind
+	kind  string // "" means any
+	sql   bool   // a name with dots and quotes, as in SQL, rather than a path or an ARN
+	dots  bool   // it has a dot outside of quotes
+
+	// strict is for allow rules: letters outside of quotes are lower case, as
+	// SQL folds them, and case counts. loose is for deny and ask rules.
+	strict, loose glob
+	// last is loose without its schema.
+	last glob
+}
+
+// What an object pattern may begin with, to hold for one kind only.
+var objectKinds = [...]string{"table", "function", "path"}
+
+func newObjectPattern(s string) (objectPattern, error) {
+	o := objectPattern{given: s}
+	for _, kind := range objectKinds {
+		if rest, ok := strings.CutPrefix(s, kind+":"); ok {
+			o.kind, o.given = kind, rest
+			break
+		}
+	}
+	if o.given == "" {
+		return o, errors.New("is empty")
+	}
+	o.sql = o.kind == "table" || o.kind == "function" || o.kind == "" && !strings.ContainsAny(o.given, "/:")
+	if !o.sql {
+		o.strict, o.loose = newGlob(o.given, false), newGlob(o.given, true)
+		return o, nil
+	}
+	var strict, last []rune
+	quoted := false
+	runes := []rune(o.given)
+	for i := 0; i < len(runes); i++ {
+		r := runes[i]
+		switch {
+		case r == '"' && quoted && i+1 < len(runes) && runes[i+1] == '"':
+			i++
+			strict, last = append(strict, r), append(last, r)
+		case r == '"':
+			quoted = !quoted
+		case quoted:
+			strict, last = append(strict, r), append(last, r)
+		case r == '.':
+			o.dots = true
+			strict, last = append(strict, r), last[:0]
+		default:
+			r = foldRune(r)
+			strict, last = appendGlob(strict, r), appendGlob(last, r)
+		}
+	}
+	if quoted {
+		return o, fmt.Errorf("%q has a quote that is not closed", s)
+	}
+	o.strict, o.loose, o.last = globOf(strict, false), globOf(strict, true), globOf(last, true)
+	return o, nil
+}
+
+func (o *objectPattern) exact() bool { return !o.strict.wild }
+
+func (o *objectPattern) claimKind() string {
+	switch {
+	case o.kind != "":
+		return o.kind
+	case strings.HasPrefix(o.given, "arn:"):
+		return "arn"
+	case !o.sql:
+		return "path"
+	}
+	return "table"
+}
+
+// covers reports whether an allow rule with this pattern speaks of the object.
+// Where the name leaves room it says no.
+func (o *objectPattern) covers(obj *protocol.Object) bool {
+	if o.kind != "" && o.kind != obj.Kind {
+		return false
+	}
+	if !o.sql {
+		return o.strict.match(obj.Name)
+	}
+	if o.strict.all {
+		return true
+	}
+	name := obj.Name
+	if strings.IndexByte(name, '"') >= 0 {
+		name = unquote(name)
+	}
+	if !o.dots {
+		// Without a schema a pattern means the default one, and its "*" does
+		// not reach into others.
+		name = strings.TrimPrefix(name, "public.")
+		if strings.IndexByte(name, '.') >= 0 && o.strict.wild {
+			return false
+		}
+	}
+	return o.strict.match(name)
+}
+
+// hits reports whether the object may be one that the pattern means, for deny
+// and ask rules. Where the name leaves room it says yes.
+func (o *objectPattern) hits(obj *protocol.Object) bool {
+	if o.kind != "" && o.kind != obj.Kind && slices.Contains(objectKinds[:], obj.Kind) {
+		return false
+	}
+	if o.loose.match(obj.Name) {
+		return true
+	}
+	if !o.sql {
+		return false
+	}
+	name := obj.Name
+	if strings.IndexByte(name, '"') >= 0 {
+		name = unquote(name)
+		if o.loose.match(name) {
+			return true
+		}
+	}
+	// The name may have more in front than the pattern does.
+	last := name
+	for {
+		i := strings.IndexByte(last, '.')
+		if i < 0 {
+			break
+		}
+		last = last[i+1:]
+		if o.loose.match(last) {
+			return true
+		}
+	}
+	// Or the pattern more than the name: a search path can lead a bare name
+	// into any schema. Bare function names are mostly those of the system.
+	if o.dots && !obj.Resolved && last == name {
+		return o.last.match(name) && (obj.Kind != "function" || !o.last.all)
+	}
+	return false
+}
+
+// unquote takes the quotes of SQL off a name. A name in which they are not
+// where SQL has them is returned as it is.
+func unquote(name string) string {
+	var b strings.Builder
+	quoted := false
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		switch {
+		case c != '"':
+			b.WriteByte(c)
+			continue
+		case !quoted && (i == 0 || name[i-1] == '.'):
+			quoted = true
+		case !quoted:
+			return name
+		case i+1 == len(name) || name[i+1] == '.':
+			quoted = false
+		case name[i+1] == '"':
+			i++
+			b.WriteByte(c)
+		default:
+			return name
+		}
+	}
+	if quoted {
+		return name
+	}
+	return b.String()
+}
