@@ -46,9 +46,16 @@ func differential[M codec](f *testing.F, fresh func() M, seeds []M, parse func(t
 		}
 		var format *wire.FormatError
 		require.ErrorAs(t, ourErr, &format)
-		require.False(t, whole, "pgx reads all of it: %v", ourErr)
+		if _, ok := ourErr.(stricter); !ok {
+			require.False(t, whole, "pgx reads all of it: %v", ourErr)
+		}
 	})
 }
+
+// stricter marks an error over something that pgx does not check.
+type stricter struct{ error }
+
+func (s stricter) Unwrap() error { return s.error }
 
 func values(t *testing.T, f wire.Fields) ([][]byte, error) {
 	var all [][]byte
@@ -95,8 +102,7 @@ func FuzzBind(f *testing.F) {
 			m, err := wire.ParseBind(body)
 			if err != nil {
 				if n := len(theirs.ParameterFormatCodes); n > 1 && n != len(theirs.Parameters) {
-					theirs.Parameters = nil // the server refuses it, pgx does not mind
-					t.Skip()
+					return stricter{err} // the server refuses it, pgx does not mind
 				}
 				return err
 			}
