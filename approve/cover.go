@@ -2,13 +2,12 @@ package approve
 
 import (
 	"github.com/sallyport/sallyport/identity"
-	"github.com/sallyport/sallyport/protocol"
 )
 
 // cover looks for allow rules that together allow all that the operation does.
 // It returns the first listed of them, or nil and what is missing, in words
 // that name effects but no content.
-func (p *Policy) cover(who *identity.Principal, target string, op *protocol.Operation) (*rule, string) {
+func (p *Policy) cover(who *identity.Principal, target string, op *act) (*rule, string) {
 	// Which rules apply is worked out once, in a bit set that stays on the
 	// stack for as many rules as people write.
 	var few [4]uint64
@@ -18,7 +17,7 @@ func (p *Policy) cover(who *identity.Principal, target string, op *protocol.Oper
 	}
 	any := -1
 	for i := range p.allow {
-		if p.allow[i].applies(who, target, op.Verb) {
+		if p.allow[i].applies(who, target, op.verb) {
 			applies[i/64] |= 1 << (i % 64)
 			if any < 0 {
 				any = i
@@ -30,9 +29,9 @@ func (p *Policy) cover(who *identity.Principal, target string, op *protocol.Oper
 	}
 	first := len(p.allow)
 
-	for i := range op.Objects {
-		obj := &op.Objects[i]
-		missing, matched := known(obj.Effects), false
+	for i := range op.objects {
+		obj := &op.objects[i]
+		missing, matched := obj.effects, false
 		for j := any; j < len(p.allow) && (missing != 0 || !matched); j++ {
 			r := &p.allow[j]
 			if applies[j/64]&(1<<(j%64)) == 0 || matched && !missing.Any(r.effects) || !r.coversObject(obj) {
@@ -52,7 +51,7 @@ func (p *Policy) cover(who *identity.Principal, target string, op *protocol.Oper
 		}
 	}
 
-	missing := known(op.Effects) &^ carried(op)
+	missing := op.effects &^ op.carried
 	for j := any; j < len(p.allow) && missing != 0; j++ {
 		r := &p.allow[j]
 		if applies[j/64]&(1<<(j%64)) == 0 || len(r.objects) > 0 || !missing.Any(r.effects) {
@@ -70,7 +69,7 @@ func (p *Policy) cover(who *identity.Principal, target string, op *protocol.Oper
 	return &p.allow[first], ""
 }
 
-func (r *rule) coversObject(obj *protocol.Object) bool {
+func (r *rule) coversObject(obj *touched) bool {
 	if len(r.objects) == 0 {
 		return true
 	}

@@ -1,19 +1,17 @@
 package approve
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// glob is a compiled pattern. Most patterns hold no wildcard; they compare as
-// strings.
+// glob is a compiled pattern. Most hold no wildcard, or one at the end.
 type glob struct {
-	runes   []rune // anyText and anyRune are wildcards
-	literal string // the whole pattern, where it has no wildcard
-	wild    bool
-	all     bool // "*"
-	fold    bool // case does not count; runes are folded
+	head string // what comes before the first wildcard
+	tail []rune // the rest; anyText and anyRune are wildcards
+	fold bool   // case does not count; head and tail are folded
 }
 
 const (
@@ -44,66 +42,125 @@ func appendGlob(runes []rune, r rune) []rune {
 }
 
 func globOf(runes []rune, fold bool) glob {
-	g := glob{fold: fold, runes: make([]rune, len(runes))}
-	var b strings.Builder
+	g := glob{fold: fold}
+	var head strings.Builder
 	for i, r := range runes {
+		if r < 0 {
+			g.tail = slices.Clone(runes[i:])
+			break
+		}
 		if fold {
 			r = foldRune(r)
 		}
-		g.runes[i] = r
-		if r < 0 {
-			g.wild = true
-		} else {
-			b.WriteRune(r)
+		head.WriteRune(r)
+	}
+	if fold {
+		for i, r := range g.tail {
+			g.tail[i] = foldRune(r)
 		}
 	}
-	if !g.wild {
-		g.literal = b.String()
-	}
-	g.all = len(runes) == 1 && runes[0] == anyText
+	g.head = head.String()
 	return g
 }
+
+// wild reports whether the pattern holds a wildcard.
+func (g *glob) wild() bool { return len(g.tail) > 0 }
+
+// all reports whether the pattern is "*".
+func (g *glob) all() bool { return g.head == "" && g.openEnd() }
+
+func (g *glob) openEnd() bool { return len(g.tail) == 1 && g.tail[0] == anyText }
 
 // match reports whether the pattern stands for the whole of s. It takes time
 // in proportion to len(s) times the length of the pattern, at most.
 func (g *glob) match(s string) bool {
-	if g.all {
+	rest, ok := s, true
+	if g.fold {
+		rest, ok = cutHead(s, g.head)
+	} else {
+		rest, ok = strings.CutPrefix(s, g.head)
+	}
+	switch {
+	case !ok:
+		return false
+	case len(g.tail) == 0:
+		return rest == ""
+	case g.openEnd():
 		return true
 	}
-	if !g.wild && !g.fold {
-		return s == g.literal
+	return matchTail(g.tail, rest, g.fold)
+}
+
+// cutHead cuts the folded head off s.
+func cutHead(s, head string) (rest string, ok bool) {
+	i := 0
+	for j := 0; j < len(head); {
+		if i == len(s) {
+			return "", false
+		}
+		if s[i] < utf8.RuneSelf && head[j] < utf8.RuneSelf {
+			c := s[i]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			if c != head[j] {
+				return "", false
+			}
+			i++
+			j++
+			continue
+		}
+		r, n := nextRune(s[i:])
+		h, m := utf8.DecodeRuneInString(head[j:])
+		if foldRune(r) != h {
+			return "", false
+		}
+		i += n
+		j += m
 	}
+	return s[i:], true
+}
+
+func matchTail(tail []rune, s string, fold bool) bool {
 	p, i := 0, 0
 	star, mark := -1, 0 // the last "*", and where in s what follows it is tried
 	for i < len(s) {
-		r, n := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			if r, n = utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && n == 1 {
-				r = utf8.MaxRune + 1 // no character of a pattern
-			}
-		}
-		if g.fold {
+		r, n := nextRune(s[i:])
+		if fold {
 			r = foldRune(r)
 		}
 		switch {
-		case p < len(g.runes) && g.runes[p] == anyText:
+		case p < len(tail) && tail[p] == anyText:
 			star, mark = p, i
 			p++
-		case p < len(g.runes) && (g.runes[p] == r || g.runes[p] == anyRune):
+		case p < len(tail) && (tail[p] == r || tail[p] == anyRune):
 			p++
 			i += n
 		case star >= 0:
-			_, n := utf8.DecodeRuneInString(s[mark:])
+			_, n := nextRune(s[mark:])
 			mark += n
 			p, i = star+1, mark
 		default:
 			return false
 		}
 	}
-	for p < len(g.runes) && g.runes[p] == anyText {
+	for p < len(tail) && tail[p] == anyText {
 		p++
 	}
-	return p == len(g.runes)
+	return p == len(tail)
+}
+
+// nextRune is utf8.DecodeRuneInString, but a byte that is not UTF-8 is no
+// character that a pattern could name.
+func nextRune(s string) (rune, int) {
+	if s[0] < utf8.RuneSelf {
+		return rune(s[0]), 1
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && n == 1 {
+		r = utf8.MaxRune + 1
+	}
+	return r, n
 }
 
 // foldRune maps letters that differ only in case to one. Wildcards stay.
@@ -130,11 +187,10 @@ func matchAny(list []glob, s string) bool {
 	return false
 }
 
-// matchID matches issuer + "|" + subject without building it.
+// matchID matches issuer + "|" + subject, and builds it only where it has to.
 func (g *glob) matchID(issuer, subject string) bool {
-	if !g.wild && !g.fold {
-		n := len(issuer)
-		return len(g.literal) == n+1+len(subject) && g.literal[:n] == issuer && g.literal[n] == '|' && g.literal[n+1:] == subject
+	if n := min(len(issuer), len(g.head)); g.head[:n] != issuer[:n] {
+		return false
 	}
 	return g.match(issuer + "|" + subject)
 }

@@ -70,7 +70,7 @@ func newObjectPattern(s string) (objectPattern, error) {
 	return o, nil
 }
 
-func (o *objectPattern) exact() bool { return !o.strict.wild }
+func (o *objectPattern) exact() bool { return !o.strict.wild() }
 
 func (o *objectPattern) claimKind() string {
 	switch {
@@ -84,70 +84,80 @@ func (o *objectPattern) claimKind() string {
 	return "table"
 }
 
+// touched is an object of an operation, with its name read once for all rules.
+type touched struct {
+	kind     string
+	raw      string // the name as it came
+	name     string // without quotes
+	last     string // name after its last dot
+	effects  protocol.Effects
+	resolved bool
+}
+
+func touch(list []touched, objects []protocol.Object) []touched {
+	for i := range objects {
+		obj := &objects[i]
+		t := touched{kind: obj.Kind, raw: obj.Name, name: obj.Name, effects: known(obj.Effects), resolved: obj.Resolved}
+		if strings.IndexByte(t.raw, '"') >= 0 {
+			t.name = unquote(t.raw)
+		}
+		t.last = t.name[strings.LastIndexByte(t.name, '.')+1:]
+		list = append(list, t)
+	}
+	return list
+}
+
 // covers reports whether an allow rule with this pattern speaks of the object.
 // Where the name leaves room it says no.
-func (o *objectPattern) covers(obj *protocol.Object) bool {
-	if o.kind != "" && o.kind != obj.Kind {
+func (o *objectPattern) covers(t *touched) bool {
+	if o.kind != "" && o.kind != t.kind {
 		return false
 	}
 	if !o.sql {
-		return o.strict.match(obj.Name)
+		return o.strict.match(t.raw)
 	}
-	if o.strict.all {
+	if o.strict.match(t.name) && (o.dots || o.strict.all() || !o.strict.wild()) {
 		return true
 	}
-	name := obj.Name
-	if strings.IndexByte(name, '"') >= 0 {
-		name = unquote(name)
-	}
-	if !o.dots {
-		// Without a schema a pattern means the default one, and its "*" does
-		// not reach into others.
-		name = strings.TrimPrefix(name, "public.")
-		if strings.IndexByte(name, '.') >= 0 && o.strict.wild {
-			return false
-		}
-	}
-	return o.strict.match(name)
+	// Without a schema a pattern means the default one, and its "*" does not
+	// reach into others.
+	return !o.dots && (t.last == t.name || t.last == strings.TrimPrefix(t.name, "public.")) && o.strict.match(t.last)
 }
 
 // hits reports whether the object may be one that the pattern means, for deny
 // and ask rules. Where the name leaves room it says yes.
-func (o *objectPattern) hits(obj *protocol.Object) bool {
-	if o.kind != "" && o.kind != obj.Kind && slices.Contains(objectKinds[:], obj.Kind) {
+func (o *objectPattern) hits(t *touched) bool {
+	if o.kind != "" && o.kind != t.kind && slices.Contains(objectKinds[:], t.kind) {
 		return false
 	}
-	if o.loose.match(obj.Name) {
+	if o.loose.match(t.raw) {
 		return true
 	}
 	if !o.sql {
 		return false
 	}
-	name := obj.Name
-	if strings.IndexByte(name, '"') >= 0 {
-		name = unquote(name)
-		if o.loose.match(name) {
+	if len(t.name) != len(t.raw) && o.loose.match(t.name) {
+		return true
+	}
+	if len(t.last) == len(t.name) {
+		// The pattern may have more in front than the name does: a search path
+		// can lead a bare name into any schema. Bare function names are
+		// mostly those of the system.
+		return o.dots && !t.resolved && o.last.match(t.name) && (t.kind != "function" || !o.last.all())
+	}
+	// Or the name may have more in front than the pattern does.
+	if o.loose.match(t.last) {
+		return true
+	}
+	for rest := t.name; ; {
+		_, rest, _ = strings.Cut(rest, ".")
+		if len(rest) == len(t.last) {
+			return false
+		}
+		if o.loose.match(rest) {
 			return true
 		}
 	}
-	// The name may have more in front than the pattern does.
-	last := name
-	for {
-		i := strings.IndexByte(last, '.')
-		if i < 0 {
-			break
-		}
-		last = last[i+1:]
-		if o.loose.match(last) {
-			return true
-		}
-	}
-	// Or the pattern more than the name: a search path can lead a bare name
-	// into any schema. Bare function names are mostly those of the system.
-	if o.dots && !obj.Resolved && last == name {
-		return o.last.match(name) && (obj.Kind != "function" || !o.last.all)
-	}
-	return false
 }
 
 // unquote takes the quotes of SQL off a name. A name in which they are not

@@ -95,17 +95,22 @@ func (p *Policy) Decide(who identity.Principal, target string, op *protocol.Oper
 	if p == nil {
 		return protocol.Decision{}
 	}
+	var few [8]touched // keeps the usual operation off the heap
+	do := act{verb: op.Verb, effects: known(op.Effects), objects: touch(few[:0], op.Objects)}
+	for i := range do.objects {
+		do.carried |= do.objects[i].effects
+	}
 	for i := range p.deny {
-		if r := &p.deny[i]; r.applies(&who, target, op.Verb) && r.touches(op) {
+		if r := &p.deny[i]; r.applies(&who, target, do.verb) && r.touches(&do) {
 			return p.decided(r)
 		}
 	}
 	for i := range p.ask {
-		if r := &p.ask[i]; r.applies(&who, target, op.Verb) && r.touches(op) {
+		if r := &p.ask[i]; r.applies(&who, target, do.verb) && r.touches(&do) {
 			return p.decided(r)
 		}
 	}
-	r, reason := p.cover(&who, target, op)
+	r, reason := p.cover(&who, target, &do)
 	if r == nil {
 		return protocol.Decision{Reason: reason, Policy: p.digest}
 	}

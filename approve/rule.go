@@ -152,31 +152,22 @@ func known(e protocol.Effects) protocol.Effects {
 }
 
 // touches reports whether a deny or ask rule matches what the operation does.
-func (r *rule) touches(op *protocol.Operation) bool {
-	effects := known(op.Effects)
+func (r *rule) touches(op *act) bool {
 	if len(r.objects) == 0 {
-		if r.anyEffect || effects.Any(r.effects) {
-			return true
-		}
-		for i := range op.Objects {
-			if known(op.Objects[i].Effects).Any(r.effects) {
-				return true
-			}
-		}
-		return false
+		return r.anyEffect || (op.effects | op.carried).Any(r.effects)
 	}
-	if effects.Any(protocol.Code | protocol.Opaque) {
+	if op.effects.Any(protocol.Code | protocol.Opaque) {
 		return true // whatever it names, it may reach other things too
 	}
 	// An effect that no object carries may be on any of them.
-	loose := effects &^ carried(op)
-	for i := range op.Objects {
-		obj := &op.Objects[i]
-		if !r.anyEffect && !(known(obj.Effects) | loose).Any(r.effects) {
+	loose := op.effects &^ op.carried
+	for i := range op.objects {
+		t := &op.objects[i]
+		if !r.anyEffect && !(t.effects | loose).Any(r.effects) {
 			continue
 		}
 		for j := range r.objects {
-			if r.objects[j].hits(obj) {
+			if r.objects[j].hits(t) {
 				return true
 			}
 		}
@@ -184,13 +175,12 @@ func (r *rule) touches(op *protocol.Operation) bool {
 	return false
 }
 
-// carried is the effects that the operation's objects account for.
-func carried(op *protocol.Operation) protocol.Effects {
-	var e protocol.Effects
-	for i := range op.Objects {
-		e |= op.Objects[i].Effects
-	}
-	return known(e)
+// act is what an operation does, in the form that rules look at.
+type act struct {
+	verb    string
+	effects protocol.Effects // as the operation states them
+	carried protocol.Effects // those that its objects account for
+	objects []touched
 }
 
 // digest hashes what rules say, each field with its length in front. The order
