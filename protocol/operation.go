@@ -30,6 +30,10 @@ type Operation struct {
 	// operation out: it is recorded and denied whatever the policy says.
 	// People read it: it says what to do instead.
 	Refuse string `json:"refuse,omitempty"`
+	// Prepare says that the operation is only made ready, as by a Parse
+	// message: carrying it out will be an operation of its own. A policy that
+	// would ask lets it through, because it asks then.
+	Prepare bool `json:"prepare,omitempty"`
 	// Remark names what was not interpreted: "does not parse: …".
 	Remark string `json:"remark,omitempty"`
 	// Key identifies the operation by its unmasked content, see [OperationKey].

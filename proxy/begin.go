@@ -95,6 +95,9 @@ func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (
 		if err != nil {
 			return d, err
 		}
+		if op.Prepare && d.Verdict == protocol.Ask {
+			d.Verdict, d.Reason = protocol.Allow, "will be asked when it is carried out"
+		}
 		d.Observed = s.gw.observe && d.Verdict != protocol.Allow
 	}
 	d.Policy = r.digest
