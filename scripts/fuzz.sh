@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# fuzz.sh TIME: runs every fuzz target of the repository for TIME each. Targets
+# are found by their name, so that a new one is never forgotten.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${1:-5s}
+count=0
+failed=()
+while IFS=: read -r file name; do
+	dir=$(dirname "$file")
+	echo "== fuzz $dir $name"
+	if ! (cd "$dir" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 5s -timeout 5m .) </dev/null; then
+		failed+=("$dir $name")
+	fi
+	count=$((count + 1))
+done < <(grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed 's/:func /:/' | sort)
+if [ ${#failed[@]} -gt 0 ]; then
+	printf 'failed: %s\n' "${failed[@]}"
+	echo "fuzz: FAILED, ${#failed[@]} of $count targets"
+	exit 1
+fi
+echo "fuzz: ok, $count targets, $time each"
