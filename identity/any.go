@@ -7,7 +7,8 @@ import (
 )
 
 // Any returns an Authenticator that asks each of list in order and takes the
-// first that serves the scheme. For [SchemeToken] it goes on to the next where
+// first that serves the scheme; of several [KnownVerifier]s the first that
+// knows the name. For [SchemeToken] it goes on to the next where
 // a token is refused, so that static tokens and several issuers stand side by
 // side; an expired token, or an issuer that cannot be asked, is reported when
 // no other accepts it.
@@ -17,6 +18,7 @@ type anyOf []Authenticator
 
 func (a anyOf) Verifier(ctx context.Context, scheme Scheme, name string) (Verifier, error) {
 	var tokens anyToken
+	var stranger Verifier // the first that serves the scheme, but not the name
 	for _, one := range a {
 		v, err := one.Verifier(ctx, scheme, name)
 		if errors.Is(err, ErrSchemeUnsupported) {
@@ -25,11 +27,19 @@ func (a anyOf) Verifier(ctx context.Context, scheme Scheme, name string) (Verifi
 		if err != nil {
 			return nil, err
 		}
-		tv, ok := v.(TokenVerifier)
-		if !ok {
+		if tv, ok := v.(TokenVerifier); ok {
+			tokens = append(tokens, tv)
+			continue
+		}
+		if kv, ok := v.(KnownVerifier); !ok || kv.Known() {
 			return v, nil
 		}
-		tokens = append(tokens, tv)
+		if stranger == nil {
+			stranger = v
+		}
+	}
+	if stranger != nil {
+		return stranger, nil
 	}
 	switch len(tokens) {
 	case 0:
