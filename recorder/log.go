@@ -1,9 +1,15 @@
 // Package recorder writes down what happens, so that it can be read, searched
 // and proven later.
+//
+// [OpenJournal] opens the journal on local disk, which is the [Log] that a
+// gateway writes to. [Open] reads one, also while a gateway writes it, and
+// [Verify] proves what can be proven of one. The files are described byte by
+// byte in docs/record-format.md.
 package recorder
 
 import (
 	"context"
+	"errors"
 )
 
 // Need says what must be true of events before Append returns.
@@ -24,11 +30,17 @@ const (
 type Log interface {
 	// Append adds events in order, all of them or, as far as any reader can
 	// tell, none, and returns once they are what need says. It sets Seq and
-	// Pos. It keeps neither the events nor their payloads. After an error the
-	// log takes no more events: every later Append fails too.
+	// Pos. It keeps neither the events nor their payloads.
 	//
-	// The first event of a session is its KindSessionOpened, the last its
-	// KindSessionClosed.
+	// An error that wraps [ErrEvent], or the error of a ctx that had ended
+	// before the call, means that nothing was added and that the log goes on.
+	// After any other error the log takes no more events: every later Append
+	// fails too, and whether these events are in the log is not known.
+	//
+	// The first event of a session is its KindSessionOpened, or, for a
+	// gateway's own session, KindGatewayStarted; the last is its
+	// KindSessionClosed, or KindGatewayStopped. ctx is looked at before the
+	// events are added; the wait for the disk is not cut short.
 	Append(ctx context.Context, need Need, events ...*Event) error
 	// Ready returns nil while the log takes events, else why it does not.
 	Ready() error
@@ -36,3 +48,14 @@ type Log interface {
 	// Taken. Sessions are recorded with it.
 	Durability() string
 }
+
+// Errors of logs.
+var (
+	// ErrEvent means that an event cannot be recorded: it is too large, or its
+	// session is not open.
+	ErrEvent = errors.New("the event cannot be recorded")
+	// ErrClosed means that the log was closed.
+	ErrClosed = errors.New("the journal is closed")
+	// ErrLocked means that another process has the journal open for writing.
+	ErrLocked = errors.New("the journal directory is in use by another gateway")
+)

@@ -1,0 +1,335 @@
+package recorder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const (
+	treeDir     = "tree"
+	headsSuffix = ".heads"
+	rootsName   = "roots"
+	// headsPerFile is a power of two, so that a full file is a complete
+	// subtree and its root is all that is needed of it to go on.
+	headsPerFile = 1 << 16
+	maxHeadLine  = 256
+)
+
+// head says what a session's tree was: a leaf of the journal's tree.
+type head struct {
+	session string
+	size    uint64
+	root    tlog.Hash
+	closed  bool
+}
+
+// appendLine appends the head as it is stored, without the newline. These are
+// the bytes that the leaf commits to.
+func (h *head) appendLine(b []byte) []byte {
+	b = strconv.AppendUint(b, h.size, 10)
+	b = append(b, ' ')
+	b = append(b, h.root.String()...)
+	if h.closed {
+		b = append(b, " closed "...)
+	} else {
+		b = append(b, " open "...)
+	}
+	return append(b, h.session...)
+}
+
+func parseHead(line []byte) (head, error) {
+	f := strings.Split(string(line), " ")
+	if len(f) != 4 || len(line) >= maxHeadLine {
+		return head{}, errors.New("malformed session head")
+	}
+	size, err := strconv.ParseUint(f[0], 10, 63)
+	root, err2 := tlog.ParseHash(f[1])
+	h := head{session: f[3], size: size, root: root, closed: f[2] == "closed"}
+	// Only the one spelling is good: the leaf commits to the bytes.
+	if err != nil || err2 != nil || !validSessionID(h.session) || !bytes.Equal(h.appendLine(nil), line) {
+		return head{}, errors.New("malformed session head")
+	}
+	return h, nil
+}
+
+func headsName(dir string, number uint64) string {
+	return filepath.Join(dir, treeDir, fmt.Sprintf("%08d%s", number, headsSuffix))
+}
+
+// listHeads returns the numbers of the heads files, in order.
+func listHeads(dir string) ([]uint64, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, treeDir))
+	if err != nil {
+		return nil, err
+	}
+	var list []uint64
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), headsSuffix)
+		if !ok || len(base) != 8 {
+			continue
+		}
+		if n, err := strconv.ParseUint(base, 10, 64); err == nil {
+			list = append(list, n)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// headLog is the journal's tree: its leaves in files, its frontier in memory.
+type headLog struct {
+	dir  string
+	fs   fileSystem
+	tree frontier
+	f    file // the heads file being filled; nil until needed
+	buf  []byte
+	// newest holds the newest head of each session in the files that were
+	// read when the journal was opened.
+	newest map[string]head
+}
+
+// add appends heads, durably.
+func (l *headLog) add(heads []head) error {
+	for len(heads) > 0 {
+		room := headsPerFile - l.tree.size%headsPerFile
+		n := min(uint64(len(heads)), room)
+		if err := l.addToFile(heads[:n]); err != nil {
+			return err
+		}
+		heads = heads[n:]
+	}
+	return nil
+}
+
+func (l *headLog) addToFile(heads []head) error {
+	if l.f == nil {
+		f, err := l.fs.Append(headsName(l.dir, l.tree.size/headsPerFile))
+		if err != nil {
+			return err
+		}
+		l.f = f
+		if err := l.fs.SyncDir(filepath.Join(l.dir, treeDir)); err != nil {
+			return err
+		}
+	}
+	b := l.buf[:0]
+	grown := l.tree.clone()
+	for i := range heads {
+		b = append(b, 0)
+		start := len(b)
+		b = heads[i].appendLine(b)
+		grown.add(leafHash(b[start-1:]))
+		copy(b[start-1:], b[start:]) // the spare byte was for the hash only
+		b[len(b)-1] = '\n'
+	}
+	l.buf = b
+	if _, err := l.f.Write(b); err != nil {
+		return err
+	}
+	if err := l.f.Sync(); err != nil {
+		return err
+	}
+	l.tree = grown
+	if l.tree.size%headsPerFile != 0 {
+		return nil
+	}
+	err := l.f.Close()
+	l.f = nil
+	if err != nil {
+		return err
+	}
+	return l.addRoot()
+}
+
+// addRoot notes the root of the heads file that was just filled.
+func (l *headLog) addRoot() error {
+	f, err := l.fs.Append(filepath.Join(l.dir, treeDir, rootsName))
+	if err != nil {
+		return err
+	}
+	// The 2^16 heads of the file are one subtree; it is the last complete
+	// one unless it was merged, so it is computed from the file's level.
+	root, err := l.fileRoot(l.tree.size/headsPerFile - 1)
+	if err == nil {
+		_, err = f.Write(root[:])
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// fileRoot reads a full heads file and returns its root.
+func (l *headLog) fileRoot(number uint64) (tlog.Hash, error) {
+	var t frontier
+	_, err := readHeads(headsName(l.dir, number), func(_ head, leaf tlog.Hash) error {
+		t.add(leaf)
+		return nil
+	})
+	if err == nil && t.size != headsPerFile {
+		err = fmt.Errorf("%s holds %d session heads instead of %d", headsName(l.dir, number), t.size, headsPerFile)
+	}
+	return t.root(), err
+}
+
+// readHeads calls each for every head of a file and returns the offset behind
+// the last whole line. A last line without an end is not an error; a line
+// that is malformed is a [*headError].
+func readHeads(name string, each func(h head, leaf tlog.Hash) error) (int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	lines := lineReader{r: f}
+	for {
+		off := lines.off
+		b, err := lines.next(maxHeadLine) // a spare byte in front
+		if errors.Is(err, io.EOF) {
+			return off, nil
+		}
+		if err != nil {
+			return off, &headError{name, off, err}
+		}
+		h, err := parseHead(b[1:])
+		if err != nil {
+			return off, &headError{name, off, err}
+		}
+		if err := each(h, leafHash(b)); err != nil {
+			return off, err
+		}
+	}
+}
+
+type headError struct {
+	name string
+	off  int64
+	err  error
+}
+
+func (e *headError) Error() string { return place(e.name, e.off) + ": " + e.err.Error() }
+
+// lineReader reads lines of bounded length.
+type lineReader struct {
+	r    io.Reader
+	off  int64 // behind the last line returned
+	buf  []byte
+	at   int
+	done bool
+}
+
+// next returns the next line behind one spare byte and without its newline.
+// io.EOF stands for the end, also where a line lacks its newline.
+func (l *lineReader) next(longest int) ([]byte, error) {
+	for {
+		if i := bytes.IndexByte(l.buf[l.at:], '\n'); i >= 0 {
+			line := append([]byte{0}, l.buf[l.at:l.at+i]...)
+			l.at += i + 1
+			l.off += int64(i + 1)
+			if i > longest {
+				return nil, errors.New("the line is too long")
+			}
+			return line, nil
+		}
+		if len(l.buf)-l.at > longest {
+			return nil, errors.New("the line is too long")
+		}
+		if l.done {
+			return nil, io.EOF
+		}
+		rest := copy(l.buf, l.buf[l.at:])
+		if cap(l.buf) == 0 {
+			l.buf = make([]byte, 0, 64<<10)
+		}
+		n, err := l.r.Read(l.buf[rest:cap(l.buf)])
+		l.buf, l.at = l.buf[:rest+n], 0
+		if errors.Is(err, io.EOF) {
+			l.done = true
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// openHeads reads what is needed of the tree to go on, checks it against the
+// newest checkpoint, and cuts a torn last line.
+func openHeads(dir string, fsys fileSystem, last Checkpoint) (*headLog, error) {
+	l := &headLog{dir: dir, fs: fsys, newest: make(map[string]head)}
+	files, err := listHeads(dir)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := os.ReadFile(filepath.Join(dir, treeDir, rootsName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	// Full files before the one that the checkpoint reaches into are taken by
+	// their roots, which the checkpoint then proves.
+	from := min(last.Size/headsPerFile, uint64(len(roots)/tlog.HashSize))
+	for i := range from {
+		l.tree.add(tlog.Hash(roots[i*tlog.HashSize:]))
+	}
+	l.tree.size = from * headsPerFile
+	proven := l.tree.size == last.Size && l.tree.root() == last.Root || last.Size == 0
+	for _, n := range files {
+		if n < from {
+			continue
+		}
+		name := headsName(dir, n)
+		if n*headsPerFile != l.tree.size {
+			return nil, damaged("%s is not the file of session heads that should follow", name)
+		}
+		end, err := readHeads(name, func(h head, leaf tlog.Hash) error {
+			l.tree.add(leaf)
+			l.newest[h.session] = h
+			if l.tree.size == last.Size {
+				proven = l.tree.root() == last.Root
+			}
+			return nil
+		})
+		if _, torn := errors.AsType[*headError](err); torn && l.tree.size >= last.Size && n == files[len(files)-1] {
+			err = nil // behind the last checkpoint: the line was never finished
+		}
+		if err != nil {
+			return nil, damaged("%w", err)
+		}
+		if err := cutFile(fsys, name, end); err != nil {
+			return nil, err
+		}
+	}
+	if !proven {
+		return nil, damaged("the session heads in %s are not those that the newest checkpoint signs (%d heads, %s)", filepath.Join(dir, treeDir), last.Size, last.Time.Format(timeFormat))
+	}
+	return l, nil
+}
+
+// cutFile cuts a file at size where it is longer.
+func cutFile(fsys fileSystem, name string, size int64) error {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	is, err := f.Size()
+	if err == nil && is > size {
+		err = errors.Join(f.Truncate(size), f.Sync())
+	}
+	return errors.Join(err, f.Close())
+}
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w; verify it, keep it as evidence, and give the gateway a new directory", ErrDamaged, fmt.Errorf(format, args...))
+}
+
+// ErrDamaged means that a journal is not what its checkpoints say it was. The
+// gateway does not write to it.
+var ErrDamaged = errors.New("the journal is damaged")

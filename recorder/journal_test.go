@@ -1,0 +1,112 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func open(t testing.TB, dir string, opts Options) *Journal {
+	t.Helper()
+	if opts.Logger == nil {
+		opts.Logger = quiet()
+	}
+	j, err := OpenJournal(dir, opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func opened(session string) *Event {
+	return &Event{Session: session, Time: time.Now(), Kind: KindSessionOpened, Opened: &Opened{
+		Gateway: "gw", Protocol: "postgres", Target: "db", Principal: identity.Principal{Issuer: "test", Subject: "agent"},
+	}}
+}
+
+func operation(session string, x protocol.ExchangeID, text string) *Event {
+	return &Event{
+		Session: session, Time: time.Now(), Kind: KindOperation, Exchange: x,
+		Operation: &protocol.Operation{Verb: "select", Text: text, Effects: protocol.Read},
+		OpKey:     "00ff", Decision: &protocol.Decision{Verdict: protocol.Allow, Rule: "all"},
+	}
+}
+
+func output(session string, x protocol.ExchangeID, payload string) *Event {
+	return &Event{Session: session, Time: time.Now(), Kind: KindOutput, Exchange: x, Part: &Part{Kind: "rows", Units: 1}, Payload: []byte(payload)}
+}
+
+func ended(session string, x protocol.ExchangeID) *Event {
+	return &Event{Session: session, Time: time.Now(), Kind: KindEnd, Exchange: x, Outcome: &protocol.Outcome{Result: protocol.OK, Code: "SELECT 1"}}
+}
+
+func closed(session string) *Event {
+	return &Event{Session: session, Time: time.Now(), Kind: KindSessionClosed, Outcome: &protocol.Outcome{Result: protocol.OK}}
+}
+
+func TestJournalTakesEventsOfManySessions(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{SegmentSize: minSegmentSize})
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	for s := range 8 {
+		wg.Go(func() {
+			id := fmt.Sprintf("s%d", s)
+			require.NoError(t, j.Append(ctx, Durable, opened(id)))
+			for x := range protocol.ExchangeID(40) {
+				need := Taken
+				if x%4 == 0 {
+					need = Durable
+				}
+				op := operation(id, x+1, "select 1")
+				require.NoError(t, j.Append(ctx, need, op, output(id, x+1, "row")))
+				require.Equal(t, uint64(x)*3+1, op.Seq)
+				require.NoError(t, j.Append(ctx, Taken, ended(id, x+1)))
+			}
+			require.NoError(t, j.Append(ctx, Durable, closed(id)))
+		})
+	}
+	wg.Wait()
+	require.NoError(t, j.Close())
+	require.ErrorIs(t, j.Append(ctx, Taken, opened("x")), ErrClosed)
+
+	j = open(t, dir, Options{SegmentSize: minSegmentSize})
+	require.Equal(t, uint64(8*(40*3+2)), j.pos)
+	require.Empty(t, j.Recovery())
+	require.NotNil(t, j.LastCheckpoint().Note)
+	require.Equal(t, j.pos, j.LastCheckpoint().Events)
+}
+
+func TestSecondGatewayIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, Options{})
+	_, err := OpenJournal(dir, Options{})
+	require.ErrorIs(t, err, ErrLocked)
+	require.ErrorContains(t, err, dir)
+}
+
+func TestOpenSessionsEndAsAbandoned(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	ctx := context.Background()
+	require.NoError(t, j.Append(ctx, Durable, opened("a"), operation("a", 1, "x")))
+	require.NoError(t, j.Close())
+	j = open(t, dir, Options{})
+	require.Equal(t, []string{"a"}, j.Recovery().Abandoned)
+	require.Equal(t, uint64(4), j.pos)
+	require.NoError(t, j.Close())
+	j = open(t, dir, Options{})
+	require.Empty(t, j.Recovery())
+}
