@@ -2,8 +2,9 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
-	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -16,6 +17,8 @@ type Admission struct {
 	Target    string
 	// Operation is the engine's copy; an Admitter must not change it.
 	Operation *protocol.Operation
+
+	rules *rules // by which the whole batch is judged
 }
 
 // Admitter judges operations before they are recorded and carried out. It
@@ -36,19 +39,29 @@ func (f AdmitterFunc) Admit(ctx context.Context, a Admission) (protocol.Decision
 }
 
 // Middleware wraps an Admitter. Of those given to [Builder.Use] the first is
-// the outermost; the innermost Admitter is the policy.
+// the outermost; the innermost Admitter is the policy. A Middleware is called
+// once, when the gateway is built, and what it returns serves all sessions and
+// outlives updates. It passes on the Admission that it was given.
 type Middleware func(next Admitter) Admitter
 
-// policyAdmitter is the innermost: the rules now in force.
-type policyAdmitter struct{ policy *approve.Policy }
-
-func (p policyAdmitter) Admit(_ context.Context, a Admission) (protocol.Decision, error) {
-	return p.policy.Decide(a.Principal, a.Target, a.Operation), nil
+// judge is the innermost Admitter: the rules that are in force for the batch.
+func judge(_ context.Context, a Admission) (protocol.Decision, error) {
+	switch {
+	case a.rules == nil:
+		return protocol.Decision{}, errors.New("a middleware made an Admission of its own instead of passing on the one it was given")
+	case a.rules.policy == nil:
+		return protocol.Decision{Verdict: protocol.Allow, Rule: "allow-all"}, nil
+	}
+	return a.rules.policy.Decide(a.Principal, a.Target, a.Operation), nil
 }
 
-// allowAll is the admitter of a gateway that was told so by name.
-type allowAll struct{}
-
-func (allowAll) Admit(context.Context, Admission) (protocol.Decision, error) {
-	return protocol.Decision{Verdict: protocol.Allow, Rule: "allow-all"}, nil
+// chain wraps the policy in middleware, the first outermost.
+func chain(list []Middleware) (Admitter, error) {
+	var a Admitter = AdmitterFunc(judge)
+	for i := len(list) - 1; i >= 0; i-- {
+		if a = list[i](a); a == nil {
+			return nil, fmt.Errorf("Use: middleware %d returned nil", i+1)
+		}
+	}
+	return a, nil
 }

@@ -34,6 +34,7 @@ type Builder struct {
 	outlive   bool
 	chain     []Middleware
 	listeners []*listener
+	given     []net.Listener
 	limits    Limits
 	logger    *slog.Logger
 	meter     metric.MeterProvider
@@ -198,6 +199,7 @@ func (b *Builder) ListenOn(ln net.Listener, p protocol.Protocol, target protocol
 		b.fail("ListenOn", "the listener is nil")
 		return b
 	}
+	b.given = append(b.given, ln)
 	return b.listen(&listener{addr: ln.Addr().String(), ln: ln, proto: p, targets: append([]protocol.Target{target}, more...)}, "ListenOn")
 }
 
@@ -264,30 +266,49 @@ func (b *Builder) Build() (*Gateway, error) {
 			b.fail("Approve", "%w", err)
 		}
 	}
+	addresses := map[string]string{}
 	for _, l := range b.listeners {
 		if l.tls && b.cert == nil {
 			b.fail(l.method, "%s: needs a Certificate", l.addr)
+		}
+		for _, t := range l.targets {
+			if other, ok := addresses[t.Name]; ok && other != t.Address {
+				b.fail(l.method, "%s: target %q is %s here and %s elsewhere; rules and record know targets by name", l.addr, t.Name, t.Address, other)
+			}
+			addresses[t.Name] = t.Address
 		}
 	}
 	if len(b.errs) == 0 {
 		b.bind()
 	}
 	if len(b.errs) > 0 {
-		for _, l := range b.listeners {
-			if l.ln != nil {
-				l.ln.Close()
-			}
-		}
+		b.closeListeners()
 		return nil, errors.Join(b.errs...)
 	}
-	r.finish(b.chain)
+	r.finish()
 	if b.logger == nil {
 		b.logger = slog.Default()
 	}
 	if b.meter == nil {
 		b.meter = otel.GetMeterProvider()
 	}
-	return newGateway(b, r)
+	g, err := newGateway(b, r)
+	if err != nil {
+		b.closeListeners()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (b *Builder) closeListeners() {
+	for _, ln := range b.given {
+		ln.Close()
+	}
+	for _, l := range b.listeners {
+		if l.ln != nil {
+			l.ln.Close()
+		}
+	}
 }
 
 // checkApprovers reports rules that ask without anyone to ask.
@@ -295,6 +316,9 @@ func checkApprovers(policy []approve.Rule, approvers []approve.Approver) error {
 	var errs []error
 	names := map[string]bool{}
 	for _, a := range approvers {
+		if a.Name() == "" {
+			errs = append(errs, errors.New("an approver has no name"))
+		}
 		if names[a.Name()] {
 			errs = append(errs, fmt.Errorf("two approvers are called %q", a.Name()))
 		}

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/protocol"
-	"github.com/sallyport/sallyport/recorder"
 )
 
 // clientConn is one client connection; it is the protocol.Engine behind the
@@ -25,8 +26,12 @@ type clientConn struct {
 	logger *slog.Logger
 	cancel context.CancelFunc
 
+	// unopened closes the connection where no session is open in time.
+	unopened *time.Timer
+
 	mu       sync.Mutex
-	sessions []*session
+	sessions map[*session]bool // the open ones
+	closed   bool
 }
 
 // Verifier implements protocol.Engine.
@@ -82,42 +87,73 @@ func (c *clientConn) Open(ctx context.Context, who identity.Proven, route protoc
 		return nil, err
 	}
 	c.mu.Lock()
-	c.sessions = append(c.sessions, s)
+	gone := c.closed
+	if !gone {
+		c.sessions[s] = true
+	}
 	c.mu.Unlock()
-	c.gw.handshakes.remove(c)
-	_ = c.conn.SetDeadline(time.Time{})
+	if gone {
+		_ = s.Close("connection closed")
+		return nil, s.over()
+	}
+	c.unopened.Stop()
+	c.gw.conns.opened(c)
+	_ = c.conn.SetReadDeadline(time.Time{})
 	return s, nil
 }
 
 // Control implements protocol.Engine.
 func (c *clientConn) Control(ctx context.Context, key []byte) error {
 	c.gw.mu.Lock()
-	handle, ok := c.gw.controls[controlKey(key)]
+	owner, ok := c.gw.controls[controlKey(key)]
 	c.gw.mu.Unlock()
 	if !ok {
 		return errors.New("no session has this control key")
 	}
-	return handle(ctx)
+	return owner.handle(ctx)
 }
 
 // Refused implements protocol.Engine.
 func (c *clientConn) Refused(name string, reason error) {
 	c.gw.metrics.refused.Add(context.Background(), 1)
-	c.logger.Warn("client refused", "protocol", c.l.proto.Name(), "user", name, "reason", reason)
-	err := c.gw.own.append(context.Background(), recorder.Taken, &recorder.Event{
-		Kind: recorder.KindRefused,
-		Note: &recorder.Note{Kind: "refused", Text: fmt.Sprintf("%s from %s as %q: %v", c.l.proto.Name(), c.conn.RemoteAddr(), name, reason)},
-	})
-	if err != nil {
+	if reason == nil {
+		reason = errors.New("no reason given")
+	}
+	c.logger.Warn("client refused", "protocol", c.l.proto.Name(), "user", clip(name, 100), "reason", clip(reason.Error(), 400))
+	if err := c.gw.own.refused(c.l.proto.Name(), c.conn.RemoteAddr().String(), name, reason); err != nil {
 		c.logger.Error("cannot record that a client was refused", "error", err)
 	}
 }
 
 func (c *clientConn) closeSessions(reason string) {
 	c.mu.Lock()
-	list := c.sessions
+	c.closed = true
+	list := slices.Collect(maps.Keys(c.sessions))
 	c.mu.Unlock()
 	for _, s := range list {
 		_ = s.Close(reason)
+	}
+}
+
+// left is told when a session closes. What was to close the connection is
+// called off only if the connection goes on for other sessions; where the
+// plugin closed its session while the client takes nothing, it is set up.
+func (c *clientConn) left(s *session) {
+	c.mu.Lock()
+	delete(c.sessions, s)
+	others := len(c.sessions) > 0
+	c.mu.Unlock()
+	s.mu.Lock()
+	grace := s.grace
+	s.mu.Unlock()
+	if grace != nil && others {
+		grace.Stop()
+	}
+	if since := s.out.since.Load(); since != 0 && grace == nil {
+		time.AfterFunc(endGrace, func() {
+			if s.out.since.Load() == since {
+				c.conn.Close()
+			}
+		})
 	}
 }

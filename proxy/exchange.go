@@ -1,11 +1,7 @@
 package proxy
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -18,17 +14,22 @@ import (
 
 // exchange is the engine's side of a protocol.Exchange.
 type exchange struct {
-	s     *session
-	id    protocol.ExchangeID
-	begun time.Time
-	ended atomic.Bool
+	s      *session
+	id     protocol.ExchangeID
+	ended  atomic.Bool
+	headed bool // the head is in the record; guarded by session.recording
 
-	own *output // nil: the session's
+	// Guarded by session.mu.
+	admitted bool      // its bytes may have been forwarded
+	begun    time.Time // when it was admitted
+
+	own atomic.Pointer[output] // nil: the session's
 
 	in struct {
 		mu    sync.Mutex
 		event recorder.Event
 		part  recorder.Part
+		batch [1]*recorder.Event
 	}
 }
 
@@ -41,36 +42,57 @@ func operationName(session string, id protocol.ExchangeID) string {
 }
 
 // To implements protocol.ExchangeEngine.
-func (x *exchange) To(w io.Writer) { x.own = &output{w: w} }
+func (x *exchange) To(w io.Writer) { x.own.Store(&output{w: w}) }
 
 func (x *exchange) output() *output {
-	if x.own != nil {
-		return x.own
+	if own := x.own.Load(); own != nil {
+		return own
 	}
 	return &x.s.out
 }
 
+// errInput is for plugins that stream on after they ended an exchange.
+var errInput = errors.New("input after the end of an exchange")
+
 // Input implements protocol.ExchangeEngine.
 func (x *exchange) Input(p protocol.Part) error {
 	s := x.s
-	if s.ctx.Err() != nil {
-		return s.over()
-	}
-	if x.ended.Load() {
-		return &protocol.Failure{Public: "the operation has ended", Err: errors.New("input after the end of an exchange")}
-	}
-	s.active.Store(time.Now().UnixNano())
 	x.in.mu.Lock()
 	defer x.in.mu.Unlock()
+	if err := x.takesInput(); err != nil {
+		return err
+	}
+	s.active.Store(time.Now().UnixNano())
 	e := &x.in.event
 	s.partEvent(e, &x.in.part, recorder.KindInput, x.id, p)
+	x.in.batch[0] = e
+	err := s.record(recorder.Taken, x.in.batch[:]...)
+	e.Payload = nil
+	if err != nil {
+		return err
+	}
 	s.metrics.input(len(p.Data))
-	return s.record(recorder.Taken, e)
+	return nil
 }
 
 // Seal implements protocol.ExchangeEngine.
 func (x *exchange) Seal() error {
+	x.in.mu.Lock()
+	defer x.in.mu.Unlock()
+	if err := x.takesInput(); err != nil {
+		return err
+	}
 	return x.s.record(recorder.Durable, &recorder.Event{Kind: recorder.KindNote, Exchange: x.id, Note: &recorder.Note{Kind: "sealed"}})
+}
+
+func (x *exchange) takesInput() error {
+	if x.s.ctx.Err() != nil {
+		return x.s.over()
+	}
+	if x.ended.Load() {
+		return &protocol.Failure{Public: "the operation has ended", Err: errInput}
+	}
+	return nil
 }
 
 // Emit implements protocol.ExchangeEngine.
@@ -78,21 +100,33 @@ func (x *exchange) Emit(p protocol.Part) error { return x.s.emit(x, x.output(), 
 
 // Finish implements protocol.ExchangeEngine.
 func (x *exchange) Finish(p protocol.Part, o protocol.Outcome) error {
-	if !x.leave() {
-		return x.s.emit(x, x.output(), p, nil)
-	}
 	return x.s.emit(x, x.output(), p, &o)
 }
 
 // End implements protocol.ExchangeEngine.
 func (x *exchange) End(o protocol.Outcome) error {
-	if !x.leave() {
-		return nil
-	}
 	out := x.output()
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	return x.s.record(recorder.Taken, &recorder.Event{Kind: recorder.KindEnd, Exchange: x.id, Outcome: &o})
+	return x.end(o)
+}
+
+// end records the outcome; the caller holds the output's lock. What is
+// recorded of an exchange by its other methods stands before its end.
+func (x *exchange) end(o protocol.Outcome) error {
+	x.in.mu.Lock()
+	defer x.in.mu.Unlock()
+	if x.ended.Load() {
+		return nil
+	}
+	if err := x.s.hold(); err != nil {
+		return err
+	}
+	defer x.s.recording.RUnlock()
+	if !x.leave() {
+		return nil
+	}
+	return x.s.append(recorder.Taken, &recorder.Event{Kind: recorder.KindEnd, Exchange: x.id, Outcome: &o})
 }
 
 // Annotate implements protocol.ExchangeEngine.
@@ -115,59 +149,10 @@ func (x *exchange) leave() bool {
 	x.s.active.Store(now.UnixNano())
 	x.s.mu.Lock()
 	delete(x.s.open, x.id)
+	admitted, begun := x.admitted, x.begun
 	x.s.mu.Unlock()
-	x.s.metrics.ended(now.Sub(x.begun))
+	if admitted {
+		x.s.metrics.ended(now.Sub(begun))
+	}
 	return true
-}
-
-// emit records a part, with the outcome where it is the last, and writes it.
-// Both happen under the writer's lock, so that the record has the client's order.
-func (s *session) emit(x *exchange, out *output, p protocol.Part, o *protocol.Outcome) error {
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	if s.ctx.Err() != nil {
-		return s.over()
-	}
-	if out.closed {
-		return &protocol.Failure{Public: "the session is closed"}
-	}
-	if out.w == nil {
-		return &protocol.Failure{Public: "the gateway has nowhere to write to", Err: errors.New("the protocol set neither Route.Client nor Exchange.To")}
-	}
-	e := &out.event
-	kind, id := recorder.KindOutput, protocol.ExchangeID(0)
-	if x != nil {
-		id = x.id
-	}
-	if o != nil {
-		kind = recorder.KindEnd
-	}
-	s.partEvent(e, &out.part, kind, id, p)
-	e.Outcome = o
-	err := s.record(recorder.Taken, e)
-	e.Payload, e.Outcome = nil, nil
-	if err != nil {
-		return err
-	}
-	s.metrics.output(len(p.Data))
-	now := time.Now().UnixNano()
-	out.since.Store(now)
-	_, err = out.w.Write(p.Data)
-	out.since.Store(0)
-	if err != nil {
-		return &protocol.Failure{Public: "the client is gone", Err: fmt.Errorf("write to client: %w", err)}
-	}
-	return nil
-}
-
-// partEvent fills e for p. e and part are scratch of the caller's.
-func (s *session) partEvent(e *recorder.Event, part *recorder.Part, kind recorder.Kind, id protocol.ExchangeID, p protocol.Part) {
-	*part = recorder.Part{Kind: p.Kind, Shape: p.Shape, Units: p.Units, Masked: p.Masked}
-	*e = recorder.Event{Kind: kind, Exchange: id, Part: part, Payload: p.Data}
-	if p.Withheld {
-		mac := hmac.New(sha256.New, s.gw.key)
-		mac.Write(p.Data)
-		part.Withheld, part.Length, part.Digest = true, int64(len(p.Data)), hex.EncodeToString(mac.Sum(nil))
-		e.Payload = nil
-	}
 }

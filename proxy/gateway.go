@@ -27,9 +27,9 @@ type Gateway struct {
 	key       []byte // keys the digests of this run
 	log       recorder.Log
 	rules     atomic.Pointer[rules]
+	admitter  Admitter
 	updating  sync.Mutex
 	approvers []approve.Approver
-	chain     []Middleware
 	observe   bool
 	outlive   bool // sessions may outlive their principal's proof
 	listeners []*listener
@@ -39,25 +39,29 @@ type Gateway struct {
 	tls       *tls.Config
 	own       *ownSession
 
-	conns      sync.WaitGroup
-	connCount  atomic.Int64
-	handshakes handshakes
-	draining   atomic.Bool
-	served     atomic.Bool
-	closeOnce  sync.Once
+	serving   sync.WaitGroup
+	connCount atomic.Int64
+	conns     connSet
+	draining  atomic.Bool
+	served    atomic.Bool
+	closeOnce sync.Once
 
 	mu       sync.Mutex
 	counter  uint64
 	sessions map[string]*session
-	controls map[[32]byte]func(context.Context) error
+	controls map[[32]byte]control
 }
 
 func newGateway(b *Builder, r *rules) (*Gateway, error) {
 	g := &Gateway{
 		name: b.name, run: strings.ToLower(rand.Text()[:10]), key: []byte(rand.Text()), log: b.log, approvers: b.approvers,
-		chain: b.chain, observe: b.observe, outlive: b.outlive, listeners: b.listeners, limits: b.limits.withDefaults(),
+		observe: b.observe, outlive: b.outlive, listeners: b.listeners, limits: b.limits.withDefaults(),
 		logger:   b.logger.With("gateway", b.name),
-		sessions: map[string]*session{}, controls: map[[32]byte]func(context.Context) error{},
+		sessions: map[string]*session{}, controls: map[[32]byte]control{},
+	}
+	var err error
+	if g.admitter, err = chain(b.chain); err != nil {
+		return nil, err
 	}
 	m, err := newMetrics(b.meter)
 	if err != nil {
@@ -106,7 +110,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	for _, l := range g.listeners {
 		if r, ok := l.proto.(protocol.Readier); ok {
 			work.Go(func() {
-				if err := r.Ready(run); err != nil && run.Err() == nil {
+				if err := warm(run, r); err != nil && run.Err() == nil {
 					g.logger.Error("protocol did not warm up", "protocol", l.proto.Name(), "error", err)
 				}
 			})
@@ -120,12 +124,50 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	stop()
 	g.Close()
 	work.Wait()
-	g.conns.Wait()
+	left := g.waitForConns()
 	if err := g.own.close("shut down"); err != nil {
 		return fmt.Errorf("proxy: cannot record the stop: %w", err)
 	}
+	if left != nil {
+		return left
+	}
 	g.logger.Info("gateway stopped")
 	return nil
+}
+
+// warm is r.Ready, with a panic as an error.
+func warm(ctx context.Context, r protocol.Readier) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panicked: %v", p)
+		}
+	}()
+	return r.Ready(ctx)
+}
+
+// stuckAfter is how long Serve waits for protocols that go on although their
+// contexts have ended and their connections are closed.
+const stuckAfter = 10 * time.Second
+
+// waitForConns waits until no protocol serves a connection any more.
+func (g *Gateway) waitForConns() error {
+	done := make(chan struct{})
+	go func() {
+		g.serving.Wait()
+		close(done)
+	}()
+	farewell := time.AfterFunc(endGrace, g.conns.closeAll)
+	defer farewell.Stop()
+	stuck := time.NewTimer(endGrace + stuckAfter)
+	defer stuck.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-stuck.C:
+		n := g.connCount.Load()
+		g.logger.Error("protocols do not return although their connections are closed", "connections", n)
+		return fmt.Errorf("proxy: %d connections did not end; their protocols, or the record, are stuck", n)
+	}
 }
 
 // announce logs what a reader of the log must know about this gateway.

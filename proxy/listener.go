@@ -27,7 +27,7 @@ func (g *Gateway) accept(ctx context.Context, l *listener) error {
 	for delay := time.Duration(0); ; {
 		conn, err := l.ln.Accept()
 		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			if ctx.Err() != nil || g.draining.Load() || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
 			// Out of file descriptors and the like: it may pass.
@@ -48,7 +48,7 @@ func (g *Gateway) accept(ctx context.Context, l *listener) error {
 			conn.Close()
 			continue
 		}
-		g.conns.Go(func() {
+		g.serving.Go(func() {
 			defer g.leaveConn()
 			g.serveConn(ctx, l, conn)
 		})
@@ -59,18 +59,29 @@ func (g *Gateway) accept(ctx context.Context, l *listener) error {
 func (g *Gateway) serveConn(ctx context.Context, l *listener, conn net.Conn) {
 	logger := g.logger.With("listener", l.addr, "remote", conn.RemoteAddr().String())
 	ctx, cancel := context.WithCancel(ctx)
-	c := &clientConn{gw: g, l: l, conn: conn, logger: logger, cancel: cancel}
+	c := &clientConn{gw: g, l: l, conn: conn, logger: logger, cancel: cancel, sessions: map[*session]bool{}}
+	reason := "connection closed"
 	defer func() {
 		if p := recover(); p != nil {
+			reason = "the gateway's protocol failed"
 			logger.Error("protocol panicked; its connection is closed", "protocol", l.proto.Name(), "panic", p, "stack", string(debug.Stack()))
 		}
 		cancel()
 		conn.Close()
-		c.closeSessions("connection closed")
+		c.closeSessions(reason)
 	}()
-	_ = conn.SetDeadline(time.Now().Add(g.limits.Handshake))
-	g.handshakes.add(c)
-	defer g.handshakes.remove(c)
+	// The deadline lets the plugin say so natively; the timer is for when it
+	// waits for something else.
+	_ = conn.SetReadDeadline(time.Now().Add(g.limits.Handshake))
+	c.unopened = time.AfterFunc(g.limits.Handshake+endGrace, func() {
+		cancel()
+		conn.Close()
+	})
+	defer c.unopened.Stop()
+	if !g.conns.add(c) {
+		return
+	}
+	defer g.conns.remove(c)
 	client := conn
 	if l.tls {
 		t := tls.Server(conn, c.TLS())
@@ -81,6 +92,9 @@ func (g *Gateway) serveConn(ctx context.Context, l *listener, conn net.Conn) {
 		client = t
 	}
 	err := l.proto.Serve(ctx, client, protocol.NewGate(c))
+	if err == nil && l.tls {
+		client.Close() // says goodbye to the client, where conn.Close alone would cut
+	}
 	if err != nil && ctx.Err() == nil {
 		level := slog.LevelWarn
 		if errors.Is(err, net.ErrClosed) {

@@ -18,26 +18,20 @@ type rules struct {
 	masks       *mask.Set
 	identity    identity.Authenticator
 	certificate *tls.Certificate
-	admit       Admitter
 	digest      string
 }
 
 // finish derives what follows from the fields that were set.
-func (r *rules) finish(chain []Middleware) {
+func (r *rules) finish() {
 	h := sha256.New()
 	if r.policy == nil {
-		r.admit = allowAll{}
 		h.Write([]byte("allow-all"))
 	} else {
-		r.admit = policyAdmitter{r.policy}
 		h.Write([]byte(r.policy.Digest()))
 	}
 	h.Write([]byte{0})
 	h.Write([]byte(r.masks.Digest()))
 	r.digest = hex.EncodeToString(h.Sum(nil)[:16])
-	for i := len(chain) - 1; i >= 0; i-- {
-		r.admit = chain[i](r.admit)
-	}
 }
 
 // claims returns what the policy relies on for a target.

@@ -1,12 +1,13 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,9 @@ var (
 const endGrace = 500 * time.Millisecond
 
 // session is the engine's side of a protocol.Session.
+//
+// Locks are taken in the order output.mu, exchange.in.mu, session.recording,
+// Gateway.mu, session.mu; any may be left out.
 type session struct {
 	gw      *Gateway
 	conn    *clientConn
@@ -47,11 +51,20 @@ type session struct {
 	metrics *sessionMetrics
 	opened  time.Time
 
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	// lasting does not end with the session: what happened is recorded even
+	// if the session ended meanwhile, so that the record has it for certain
+	// or has failed.
+	lasting context.Context
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
 
 	out    output // the session's one writer
 	active atomic.Int64
+
+	// recording is held for reading while an event is appended, and for
+	// writing by the last one: nothing of a session stands behind its end.
+	recording sync.RWMutex
+	sealed    bool
 
 	mu      sync.Mutex
 	closed  bool
@@ -59,14 +72,12 @@ type session struct {
 	open    map[protocol.ExchangeID]*exchange
 	waiting map[string]bool
 	dialed  []net.Conn
-	keys    [][32]byte
 	grace   *time.Timer
+
+	keys [][32]byte // control keys; guarded by Gateway.mu
 }
 
 func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.Proven, target protocol.Target, route protocol.Route) (*session, error) {
-	if g.draining.Load() {
-		return nil, &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
-	}
 	now := time.Now()
 	if who.Principal.Expired(now) {
 		return nil, &protocol.Failure{Public: "the credentials have expired", Err: ErrExpired}
@@ -77,14 +88,15 @@ func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.P
 	}
 	s.out.w = route.Client
 	s.active.Store(now.UnixNano())
-	if err := g.register(s); err != nil {
-		return nil, err
-	}
-	s.logger = c.logger.With("session", s.id, "principal", who.Principal.String(), "target", target.Name)
 	s.metrics = newSessionMetrics(g.metrics, c.l.proto.Name(), target.Name)
 	// The session outlives the context of the handshake, not the connection.
-	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	err := g.log.Append(ctx, recorder.Durable, &recorder.Event{
+	s.lasting = context.WithoutCancel(ctx)
+	s.ctx, s.cancel = context.WithCancelCause(s.lasting)
+	if err := g.register(s); err != nil {
+		s.cancel(err)
+		return nil, err
+	}
+	err := g.log.Append(s.lasting, recorder.Durable, &recorder.Event{
 		Session: s.id, Time: now, Kind: recorder.KindSessionOpened,
 		Opened: &recorder.Opened{
 			Gateway: g.name, Protocol: c.l.proto.Name(), Target: target.Name, Address: target.Address,
@@ -94,35 +106,42 @@ func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.P
 		},
 	})
 	if err != nil {
+		s.logger.Error("cannot record; the session is not opened", "error", err)
+		f := &protocol.Failure{Public: "the gateway cannot record, so it serves nobody", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
+		s.cancel(f)
 		g.unregister(s)
-		s.cancel(err)
-		return nil, s.recordFailure(err)
+		return nil, f
 	}
 	s.metrics.session(1)
 	s.logger.Info("session opened", "protocol", c.l.proto.Name(), "issuer", who.Principal.Issuer, "credential", who.Credential)
 	return s, nil
 }
 
-// register gives s its id and counts it against the limits.
+// register counts s against the limits, gives it its id and makes it known.
+// From then on s may be ended.
 func (g *Gateway) register(s *session) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if max := g.limits.Sessions; max > 0 && len(g.sessions) >= max {
+	if g.draining.Load() {
+		return &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
+	}
+	if limit := g.limits.Sessions; limit > 0 && len(g.sessions) >= limit {
 		return &protocol.Failure{Public: "the gateway has too many sessions", Err: ErrLimit}
 	}
-	if max := g.limits.SessionsPerPrincipal; max > 0 {
+	if limit := g.limits.SessionsPerPrincipal; limit > 0 {
 		n := 0
 		for _, other := range g.sessions {
-			if other.who.Principal.ID() == s.who.Principal.ID() {
+			if other.who.Principal.Issuer == s.who.Principal.Issuer && other.who.Principal.Subject == s.who.Principal.Subject {
 				n++
 			}
 		}
-		if n >= max {
+		if n >= limit {
 			return &protocol.Failure{Public: fmt.Sprintf("you have %d sessions open, which is the limit", n), Err: ErrLimit}
 		}
 	}
 	g.counter++
 	s.id = g.name + "-" + g.run + "-" + strconv.FormatUint(g.counter, 10)
+	s.logger = s.conn.logger.With("session", s.id, "principal", s.who.Principal.String(), "target", s.target.Name)
 	g.sessions[s.id] = s
 	return nil
 }
@@ -132,7 +151,9 @@ func (g *Gateway) unregister(s *session) {
 	defer g.mu.Unlock()
 	delete(g.sessions, s.id)
 	for _, k := range s.keys {
-		delete(g.controls, k)
+		if g.controls[k].s == s {
+			delete(g.controls, k)
+		}
 	}
 }
 
@@ -149,8 +170,14 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 	if e.Address != "" && e.Address != s.target.Address {
 		return nil, &protocol.Failure{Public: "the address is not the target's", Err: fmt.Errorf("dial %s: not the address of target %s", e.Address, s.target.Name)}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	conn, err := dial(ctx, s.target, s.target.Address, s.gw.limits.Dial)
 	if err != nil {
+		if s.ctx.Err() != nil {
+			return nil, s.over()
+		}
 		return nil, &protocol.Failure{Public: fmt.Sprintf("target %q cannot be reached", s.target.Name), Err: err}
 	}
 	s.mu.Lock()
@@ -163,12 +190,26 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 	return conn, nil
 }
 
-// HandleControl implements protocol.SessionEngine.
+// control is who answers to a control key.
+type control struct {
+	s      *session
+	handle func(context.Context) error
+}
+
+// HandleControl implements protocol.SessionEngine. A key that another session
+// has announced stays theirs.
 func (s *session) HandleControl(key []byte, handle func(context.Context) error) {
 	k := controlKey(key)
 	s.gw.mu.Lock()
 	defer s.gw.mu.Unlock()
-	s.gw.controls[k] = handle
+	if s.gw.sessions[s.id] != s {
+		return // it has closed meanwhile
+	}
+	if old, ok := s.gw.controls[k]; ok && old.s != s {
+		s.logger.Error("control key is taken; the session has none")
+		return
+	}
+	s.gw.controls[k] = control{s, handle}
 	s.keys = append(s.keys, k)
 }
 
@@ -180,38 +221,13 @@ func (s *session) Note(kind, text string) error {
 	return s.record(recorder.Taken, &recorder.Event{Kind: recorder.KindNote, Note: &recorder.Note{Kind: kind, Text: text}})
 }
 
-// record appends an event of this session; a failure ends the session.
-func (s *session) record(need recorder.Need, events ...*recorder.Event) error {
-	now := time.Now()
-	for _, e := range events {
-		e.Session, e.Time = s.id, now
-	}
-	if err := s.gw.log.Append(s.ctx, need, events...); err != nil {
-		return s.recordFailure(err)
-	}
-	return nil
-}
-
-// recordFailure ends the session because the record failed.
-func (s *session) recordFailure(err error) error {
-	if cause := context.Cause(s.ctx); s.ctx != nil && cause != nil {
-		return s.over()
-	}
-	f := &protocol.Failure{Public: "the gateway cannot record; nothing was carried out", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
-	if s.ctx != nil {
-		s.logger.Error("cannot record; the session ends", "error", err)
-		s.end(f)
-	}
-	return f
-}
-
 // over returns why the session is over.
 func (s *session) over() error {
-	var f *protocol.Failure
-	if cause := context.Cause(s.ctx); errors.As(cause, &f) {
+	cause := context.Cause(s.ctx)
+	if f, ok := errors.AsType[*protocol.Failure](cause); ok {
 		return f
 	}
-	return &protocol.Failure{Public: "the session is over", Err: context.Cause(s.ctx)}
+	return &protocol.Failure{Public: "the session is over", Err: cause}
 }
 
 // usable returns nil while operations may begin.
@@ -255,7 +271,8 @@ func (s *session) closeDialed() {
 	}
 }
 
-// Close implements protocol.SessionEngine.
+// Close implements protocol.SessionEngine. It waits for the record and for no
+// peer.
 func (s *session) Close(reason string) error {
 	s.mu.Lock()
 	if s.closed {
@@ -263,36 +280,16 @@ func (s *session) Close(reason string) error {
 		return nil
 	}
 	s.closed = true
-	if s.grace != nil {
-		s.grace.Stop()
-	}
-	open := make([]*exchange, 0, len(s.open))
-	for _, x := range s.open {
-		open = append(open, x)
-	}
 	s.mu.Unlock()
 
+	result := protocol.OK
 	if f, ok := errors.AsType[*protocol.Failure](context.Cause(s.ctx)); ok {
-		reason = f.Public
+		result, reason = protocol.Failed, f.Public
 	}
-	s.closeDialed()
-	now := time.Now()
-	events := make([]*recorder.Event, 0, len(open)+1)
-	for _, x := range open {
-		if x.ended.Swap(true) {
-			continue
-		}
-		events = append(events, &recorder.Event{Session: s.id, Time: now, Kind: recorder.KindEnd, Exchange: x.id,
-			Outcome: &protocol.Outcome{Result: protocol.Unknown, Text: "the session ended first"}})
-	}
-	events = append(events, &recorder.Event{Session: s.id, Time: now, Kind: recorder.KindSessionClosed,
-		Outcome: &protocol.Outcome{Result: protocol.OK, Text: reason}})
-	// The writers' locks keep parts that are on their way before the end.
-	s.out.mu.Lock()
-	err := s.gw.log.Append(context.Background(), recorder.Durable, events...)
-	s.out.closed = true
-	s.out.mu.Unlock()
 	s.cancel(&protocol.Failure{Public: "the session is closed", Err: errors.New(reason)})
+	s.conn.left(s)
+	s.closeDialed()
+	err := s.seal(protocol.Outcome{Result: result, Text: reason})
 	s.gw.unregister(s)
 	s.metrics.session(-1)
 	if err != nil {
@@ -300,6 +297,34 @@ func (s *session) Close(reason string) error {
 		return err
 	}
 	s.logger.Info("session closed", "reason", reason, "operations", s.next, "duration", time.Since(s.opened))
+	return nil
+}
+
+// seal records the ends of the open exchanges and of the session.
+func (s *session) seal(o protocol.Outcome) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	s.sealed = true
+	now := time.Now()
+	var events []*recorder.Event
+	s.mu.Lock()
+	for _, x := range s.open {
+		if !x.headed || x.ended.Swap(true) {
+			continue
+		}
+		out := &protocol.Outcome{Result: protocol.NotSent, Text: "the session ended first"}
+		if x.admitted {
+			out.Result = protocol.Unknown
+		}
+		events = append(events, &recorder.Event{Session: s.id, Time: now, Kind: recorder.KindEnd, Exchange: x.id, Outcome: out})
+	}
+	clear(s.open)
+	s.mu.Unlock()
+	slices.SortFunc(events, func(a, b *recorder.Event) int { return cmp.Compare(a.Exchange, b.Exchange) })
+	events = append(events, &recorder.Event{Session: s.id, Time: now, Kind: recorder.KindSessionClosed, Outcome: &o})
+	if err := s.gw.log.Append(s.lasting, recorder.Durable, events...); err != nil {
+		return &protocol.Failure{Public: "the gateway cannot record", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
+	}
 	return nil
 }
 
@@ -313,16 +338,6 @@ func (s *session) info() SessionInfo {
 	for id := range s.waiting {
 		info.Waiting = append(info.Waiting, id)
 	}
+	slices.Sort(info.Waiting)
 	return info
-}
-
-// output is a writer that clients are served by, with the lock that makes
-// "recorded, then written" one step.
-type output struct {
-	mu     sync.Mutex
-	w      io.Writer
-	closed bool
-	since  atomic.Int64 // when the write under way began; 0 for none
-	event  recorder.Event
-	part   recorder.Part
 }

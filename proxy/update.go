@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/identity"
@@ -51,6 +52,9 @@ func (g *Gateway) Update(ctx context.Context, change Change) error {
 		}
 	}
 	if change.Identity != nil {
+		if len(change.Identity) == 0 || slices.Contains(change.Identity, nil) {
+			errs = append(errs, errors.New("Identity: needs authenticators, none of them nil"))
+		}
 		next.identity = identity.Any(change.Identity...)
 	}
 	if c := change.Certificate; c != nil {
@@ -63,7 +67,7 @@ func (g *Gateway) Update(ctx context.Context, change Change) error {
 		return fmt.Errorf("update: nothing was changed: %w", errors.Join(errs...))
 	}
 	before := next.digest
-	next.finish(g.chain)
+	next.finish()
 	err = g.own.append(ctx, recorder.Durable, &recorder.Event{
 		Kind: recorder.KindPolicyChanged,
 		Note: &recorder.Note{Kind: "policy", Text: fmt.Sprintf("from %s to %s", before, next.digest)},

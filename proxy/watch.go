@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -53,23 +52,22 @@ func (s *session) overdue(now time.Time) *protocol.Failure {
 	since := s.out.since.Load()
 	s.mu.Lock()
 	open := len(s.open)
-	var oldest time.Time
+	var oldest time.Time // of those admitted; waiting for people has a limit of its own
 	for _, x := range s.open {
-		if oldest.IsZero() || x.begun.Before(oldest) {
+		if x.admitted && (oldest.IsZero() || x.begun.Before(oldest)) {
 			oldest = x.begun
 		}
-		if x.own != nil {
-			if v := x.own.since.Load(); v != 0 && (since == 0 || v < since) {
+		if own := x.own.Load(); own != nil {
+			if v := own.since.Load(); v != 0 && (since == 0 || v < since) {
 				since = v
 			}
 		}
 	}
-	waiting := len(s.waiting)
 	s.mu.Unlock()
 	switch {
 	case l.Stall > 0 && since != 0 && now.Sub(time.Unix(0, since)) > l.Stall:
 		return &protocol.Failure{Public: "the client did not take what was sent to it", Err: ErrLimit}
-	case l.Operation > 0 && open > 0 && waiting == 0 && now.Sub(oldest) > l.Operation:
+	case l.Operation > 0 && !oldest.IsZero() && now.Sub(oldest) > l.Operation:
 		return &protocol.Failure{Public: "an operation took longer than the gateway allows", Err: ErrLimit}
 	case l.Idle > 0 && open == 0 && now.Sub(time.Unix(0, s.active.Load())) > l.Idle:
 		return &protocol.Failure{Public: "the session was idle for too long", Err: ErrLimit}
@@ -80,11 +78,13 @@ func (s *session) overdue(now time.Time) *protocol.Failure {
 // drain stops new work and ends the sessions: the idle ones at once, the busy
 // ones when they are done or their time is up.
 func (g *Gateway) drain() {
+	g.mu.Lock() // after this no session is opened
 	g.draining.Store(true)
+	g.mu.Unlock()
 	for _, l := range g.listeners {
 		l.ln.Close()
 	}
-	g.handshakes.closeAll()
+	g.conns.refuse()
 	g.logger.Info("gateway drains", "sessions", len(g.Sessions()), "limit", g.limits.Drain)
 	farewell := &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
 	limit := time.Now().Add(g.limits.Drain)
@@ -112,33 +112,4 @@ func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open) == 0
-}
-
-// handshakes are the connections that have no session yet; a drain closes them.
-type handshakes struct {
-	mu   sync.Mutex
-	open map[*clientConn]bool
-}
-
-func (h *handshakes) add(c *clientConn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.open == nil {
-		h.open = map[*clientConn]bool{}
-	}
-	h.open[c] = true
-}
-
-func (h *handshakes) remove(c *clientConn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.open, c)
-}
-
-func (h *handshakes) closeAll() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.open {
-		c.conn.Close()
-	}
 }
