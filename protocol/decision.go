@@ -110,6 +110,24 @@ func (f *Failure) Error() string {
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// What a [Failure] of the engine may wrap, for plugins that have native codes.
+var (
+	// ErrEnded: an operator ended the session.
+	ErrEnded = errors.New("ended by the operator")
+	// ErrShutdown: the gateway is shutting down.
+	ErrShutdown = errors.New("shutting down")
+	// ErrLimit: a limit was reached.
+	ErrLimit = errors.New("limit reached")
+	// ErrExpired: the principal's proof has ended.
+	ErrExpired = errors.New("credentials expired")
+	// ErrRecord: the record takes no more.
+	ErrRecord = errors.New("cannot record")
+	// ErrUnreachable: the target does not answer.
+	ErrUnreachable = errors.New("target cannot be reached")
+	// ErrNoTarget: there is no target of that name.
+	ErrNoTarget = errors.New("no such target")
+)
+
 // Public returns the words that a client may read about err: those of a
 // [Denied] or a [Failure], and otherwise nothing of err itself.
 func Public(err error) string {

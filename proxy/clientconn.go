@@ -63,14 +63,14 @@ func (c *clientConn) TargetFor(route protocol.Route) (protocol.Target, error) {
 		for i, t := range c.l.targets {
 			names[i] = t.Name
 		}
-		return protocol.Target{}, &protocol.Failure{Public: "this gateway has several targets; name one of " + strings.Join(names, ", ")}
+		return protocol.Target{}, &protocol.Failure{Public: "this gateway has several targets; name one of " + strings.Join(names, ", "), Err: protocol.ErrNoTarget}
 	}
 	for _, t := range c.l.targets {
 		if t.Name == route.Target {
 			return t, nil
 		}
 	}
-	return protocol.Target{}, &protocol.Failure{Public: fmt.Sprintf("this gateway has no target %q", route.Target)}
+	return protocol.Target{}, &protocol.Failure{Public: fmt.Sprintf("this gateway has no target %q", route.Target), Err: protocol.ErrNoTarget}
 }
 
 // Open implements protocol.Engine.

@@ -287,7 +287,7 @@ func (g *Gateway) End(id, reason string) bool {
 		return false
 	}
 	s.logger.Info("session is ended by the operator", "reason", reason)
-	s.end(&protocol.Failure{Public: "the session was ended by the operator: " + reason, Err: ErrEnded})
+	s.end(&protocol.Failure{Public: "the session was ended by the operator: " + reason, Err: protocol.ErrEnded})
 	return true
 }
 

@@ -48,7 +48,7 @@ func (s *session) append(need recorder.Need, events ...*recorder.Event) error {
 
 // recordFailure ends the session because the record failed.
 func (s *session) recordFailure(err error) error {
-	f := &protocol.Failure{Public: "the gateway cannot record, so it carries nothing on", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
+	f := &protocol.Failure{Public: "the gateway cannot record, so it carries nothing on", Err: fmt.Errorf("%w: %w", protocol.ErrRecord, err)}
 	if s.ctx.Err() == nil {
 		s.logger.Error("cannot record; the session ends", "error", err)
 	}

@@ -19,20 +19,6 @@ import (
 	"github.com/sallyport/sallyport/recorder"
 )
 
-// Causes that a [protocol.Failure] of the engine wraps.
-var (
-	// ErrEnded: an operator ended the session.
-	ErrEnded = errors.New("ended by the operator")
-	// ErrShutdown: the gateway is shutting down.
-	ErrShutdown = errors.New("shutting down")
-	// ErrLimit: a limit of [Limits] was reached.
-	ErrLimit = errors.New("limit reached")
-	// ErrExpired: the principal's proof has ended.
-	ErrExpired = errors.New("credentials expired")
-	// ErrRecord: the record takes no more.
-	ErrRecord = errors.New("cannot record")
-)
-
 // endGrace is how long a plugin has to say goodbye natively after its session
 // was ended, before its connections are closed.
 const endGrace = 500 * time.Millisecond
@@ -80,7 +66,7 @@ type session struct {
 func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.Proven, target protocol.Target, route protocol.Route) (*session, error) {
 	now := time.Now()
 	if who.Principal.Expired(now) {
-		return nil, &protocol.Failure{Public: "the credentials have expired", Err: ErrExpired}
+		return nil, &protocol.Failure{Public: "the credentials have expired", Err: protocol.ErrExpired}
 	}
 	s := &session{
 		gw: g, conn: c, who: who, target: target, opened: now,
@@ -107,7 +93,7 @@ func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.P
 	})
 	if err != nil {
 		s.logger.Error("cannot record; the session is not opened", "error", err)
-		f := &protocol.Failure{Public: "the gateway cannot record, so it serves nobody", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
+		f := &protocol.Failure{Public: "the gateway cannot record, so it serves nobody", Err: fmt.Errorf("%w: %w", protocol.ErrRecord, err)}
 		s.cancel(f)
 		g.unregister(s)
 		return nil, f
@@ -123,10 +109,10 @@ func (g *Gateway) register(s *session) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining.Load() {
-		return &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
+		return &protocol.Failure{Public: "the gateway is shutting down", Err: protocol.ErrShutdown}
 	}
 	if limit := g.limits.Sessions; limit > 0 && len(g.sessions) >= limit {
-		return &protocol.Failure{Public: "the gateway has too many sessions", Err: ErrLimit}
+		return &protocol.Failure{Public: "the gateway has too many sessions", Err: protocol.ErrLimit}
 	}
 	if limit := g.limits.SessionsPerPrincipal; limit > 0 {
 		n := 0
@@ -136,7 +122,7 @@ func (g *Gateway) register(s *session) error {
 			}
 		}
 		if n >= limit {
-			return &protocol.Failure{Public: fmt.Sprintf("you have %d sessions open, which is the limit", n), Err: ErrLimit}
+			return &protocol.Failure{Public: fmt.Sprintf("you have %d sessions open, which is the limit", n), Err: protocol.ErrLimit}
 		}
 	}
 	g.counter++
@@ -178,7 +164,7 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 		if s.ctx.Err() != nil {
 			return nil, s.over()
 		}
-		return nil, &protocol.Failure{Public: fmt.Sprintf("target %q cannot be reached", s.target.Name), Err: err}
+		return nil, &protocol.Failure{Public: fmt.Sprintf("target %q cannot be reached", s.target.Name), Err: fmt.Errorf("%w: %w", protocol.ErrUnreachable, err)}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,12 +222,12 @@ func (s *session) usable(now time.Time) error {
 		return s.over()
 	}
 	if s.who.Principal.Expired(now) && !s.gw.outlive {
-		f := &protocol.Failure{Public: "the credentials have expired; sign in again", Err: ErrExpired}
+		f := &protocol.Failure{Public: "the credentials have expired; sign in again", Err: protocol.ErrExpired}
 		s.end(f)
 		return f
 	}
 	if s.gw.draining.Load() {
-		return &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
+		return &protocol.Failure{Public: "the gateway is shutting down", Err: protocol.ErrShutdown}
 	}
 	return nil
 }
@@ -323,7 +309,7 @@ func (s *session) seal(o protocol.Outcome) error {
 	slices.SortFunc(events, func(a, b *recorder.Event) int { return cmp.Compare(a.Exchange, b.Exchange) })
 	events = append(events, &recorder.Event{Session: s.id, Time: now, Kind: recorder.KindSessionClosed, Outcome: &o})
 	if err := s.gw.log.Append(s.lasting, recorder.Durable, events...); err != nil {
-		return &protocol.Failure{Public: "the gateway cannot record", Err: fmt.Errorf("%w: %w", ErrRecord, err)}
+		return &protocol.Failure{Public: "the gateway cannot record", Err: fmt.Errorf("%w: %w", protocol.ErrRecord, err)}
 	}
 	return nil
 }

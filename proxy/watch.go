@@ -47,7 +47,7 @@ func (s *session) overdue(now time.Time) *protocol.Failure {
 	}
 	l := s.gw.limits
 	if s.who.Principal.Expired(now) && !s.gw.outlive {
-		return &protocol.Failure{Public: "the credentials have expired; sign in again", Err: ErrExpired}
+		return &protocol.Failure{Public: "the credentials have expired; sign in again", Err: protocol.ErrExpired}
 	}
 	since := s.out.since.Load()
 	s.mu.Lock()
@@ -66,11 +66,11 @@ func (s *session) overdue(now time.Time) *protocol.Failure {
 	s.mu.Unlock()
 	switch {
 	case l.Stall > 0 && since != 0 && now.Sub(time.Unix(0, since)) > l.Stall:
-		return &protocol.Failure{Public: "the client did not take what was sent to it", Err: ErrLimit}
+		return &protocol.Failure{Public: "the client did not take what was sent to it", Err: protocol.ErrLimit}
 	case l.Operation > 0 && !oldest.IsZero() && now.Sub(oldest) > l.Operation:
-		return &protocol.Failure{Public: "an operation took longer than the gateway allows", Err: ErrLimit}
+		return &protocol.Failure{Public: "an operation took longer than the gateway allows", Err: protocol.ErrLimit}
 	case l.Idle > 0 && open == 0 && now.Sub(time.Unix(0, s.active.Load())) > l.Idle:
-		return &protocol.Failure{Public: "the session was idle for too long", Err: ErrLimit}
+		return &protocol.Failure{Public: "the session was idle for too long", Err: protocol.ErrLimit}
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (g *Gateway) drain() {
 	}
 	g.conns.refuse()
 	g.logger.Info("gateway drains", "sessions", len(g.Sessions()), "limit", g.limits.Drain)
-	farewell := &protocol.Failure{Public: "the gateway is shutting down", Err: ErrShutdown}
+	farewell := &protocol.Failure{Public: "the gateway is shutting down", Err: protocol.ErrShutdown}
 	limit := time.Now().Add(g.limits.Drain)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
