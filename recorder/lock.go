@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 const lockName = "lock"
@@ -16,7 +17,15 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tryLock(f); err != nil {
+	err = tryLock(f, true)
+	for range 5 { // a reader holds it for a moment to see whether someone writes
+		if err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+		err = tryLock(f, true)
+	}
+	if err != nil {
 		holder := make([]byte, 64)
 		n, _ := f.ReadAt(holder, 0)
 		f.Close()
@@ -37,4 +46,14 @@ func trimLine(b []byte) string {
 		}
 	}
 	return string(b)
+}
+
+// inUse reports whether a gateway has the directory open for writing.
+func inUse(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return tryLock(f, false) != nil
 }

@@ -145,3 +145,11 @@ func (s *scanner) tail(off int64) (int64, error) {
 
 // place names a place in a file for people.
 func place(name string, off int64) string { return fmt.Sprintf("%s at byte %d", name, off) }
+
+// refresh forgets what was read, as the file may have grown or been written.
+func (s *scanner) refresh(size int64) {
+	s.size, s.buf = size, s.buf[:0]
+	if s.whole < s.off {
+		s.whole = s.off
+	}
+}
