@@ -24,6 +24,10 @@ func Find() (string, error) {
 func find(path string, patterns ...string) (string, error) {
 	for _, dir := range filepath.SplitList(path) {
 		if filepath.IsAbs(dir) && holdsServer(dir) {
+			// Links on PATH lead to where the other programs are.
+			if real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres")); err == nil && holdsServer(filepath.Dir(real)) {
+				dir = filepath.Dir(real)
+			}
 			return dir, nil
 		}
 	}

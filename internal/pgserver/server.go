@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -150,6 +151,13 @@ func (s *Server) DataDir() string { return filepath.Join(s.base, "data") }
 
 // BinDir returns the directory of PostgreSQL's programs.
 func (s *Server) BinDir() string { return s.bin }
+
+// Command prepares a program to run as the user that the server runs as, in the
+// data directory's parent, with a clean environment. What it starts is the
+// caller's to stop.
+func (s *Server) Command(program string, args ...string) *exec.Cmd {
+	return s.account.command(s.base, program, args...)
+}
 
 // Password returns the password of the superuser or of a role that
 // [Server.AddRole] made; empty for others.

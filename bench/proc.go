@@ -1,0 +1,116 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// middle is a process in the middle whose cost is measured.
+type middle struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	pid   int
+	first string // the first line that it wrote
+}
+
+// startMiddle starts a program that writes one line when it is ready and ends
+// when its standard input does, so that none outlives the benchmark.
+func startMiddle(cmd *exec.Cmd) (*middle, error) {
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	var stderr bytes.Buffer
+	if cmd.Stderr == nil {
+		cmd.Stderr = &stderr
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	m := &middle{cmd: cmd, stdin: stdin, pid: cmd.Process.Pid}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		_ = m.stop()
+		return nil, fmt.Errorf("%s did not start: %s", cmd.Path, strings.TrimSpace(stderr.String()))
+	}
+	m.first = strings.TrimSpace(line)
+	return m, nil
+}
+
+func (m *middle) stop() error {
+	_ = m.stdin.Close()
+	done := make(chan error, 1)
+	go func() { done <- m.cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(15 * time.Second):
+		_ = m.cmd.Process.Kill()
+		<-done
+		return fmt.Errorf("%s did not end when told to", m.cmd.Path)
+	}
+	return nil
+}
+
+// cpu returns user and system time of a process so far.
+func cpu(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseStat(string(b))
+}
+
+// parseStat reads the 14th and 15th field. The second, the program's name in
+// parentheses, may hold anything, so counting starts after the last ")".
+func parseStat(s string) (time.Duration, error) {
+	i := strings.LastIndexByte(s, ')')
+	if i < 0 {
+		return 0, errors.New("no program name in stat")
+	}
+	f := strings.Fields(s[i+1:])
+	if len(f) < 13 {
+		return 0, errors.New("too few fields in stat")
+	}
+	user, err1 := strconv.ParseInt(f[11], 10, 64)
+	system, err2 := strconv.ParseInt(f[12], 10, 64)
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go knows
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+}
+
+// memory returns resident and peak resident memory in MB.
+func memory(pid int) (rss, peak float64, err error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	return statusField(string(b), "VmRSS:"), statusField(string(b), "VmHWM:"), nil
+}
+
+func statusField(status, name string) float64 {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// resetPeak makes VmHWM start again from what is resident now.
+func resetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
