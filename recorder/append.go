@@ -85,6 +85,7 @@ func (c *encoder) operation(b []byte, o *protocol.Operation) []byte {
 		b = optional(b, `,"origin":`, o.Origin.String())
 	}
 	b = optional(b, `,"refuse":`, o.Refuse)
+	b = flag(b, `,"prepare":true`, o.Prepare)
 	b = optional(b, `,"remark":`, o.Remark)
 	return append(b, '}')
 }

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,12 +35,24 @@ type Checkpoint struct {
 	Time time.Time
 	// Events is how many events the journal had; the heads cover all of them.
 	Events uint64
+	// Previous is the SHA-256 of the signed text of the checkpoint before it;
+	// zero in the first.
+	Previous tlog.Hash
 	// Note is the signed text as it is stored and sent.
 	Note []byte
 }
 
 func (c *Checkpoint) text() string {
-	return fmt.Sprintf("%s\n%d\n%s\ntime %s\nevents %d\n", c.Origin, c.Size, c.Root, c.Time.UTC().Format(timeFormat), c.Events)
+	return fmt.Sprintf("%s\n%d\n%s\ntime %s\nevents %d\nprevious %s\n",
+		c.Origin, c.Size, c.Root, c.Time.UTC().Format(timeFormat), c.Events, c.Previous)
+}
+
+// hash is what the next checkpoint calls its previous.
+func (c *Checkpoint) hash() tlog.Hash {
+	if c.Note == nil {
+		return tlog.Hash{}
+	}
+	return sha256.Sum256(c.Note)
 }
 
 // ParseCheckpoint reads a checkpoint and checks its signature by one of
@@ -71,18 +84,20 @@ func unsignedCheckpoint(signed []byte) (Checkpoint, error) {
 func parseCheckpointText(text string) (Checkpoint, error) {
 	bad := errors.New("malformed checkpoint")
 	lines := strings.Split(text, "\n")
-	if len(lines) < 6 || lines[0] == "" {
+	if len(lines) < 7 || lines[0] == "" {
 		return Checkpoint{}, bad
 	}
 	c := Checkpoint{Origin: lines[0]}
-	var errs [4]error
+	var errs [5]error
 	c.Size, errs[0] = strconv.ParseUint(lines[1], 10, 63)
 	c.Root, errs[1] = tlog.ParseHash(lines[2])
 	stamp, ok := strings.CutPrefix(lines[3], "time ")
 	events, ok2 := strings.CutPrefix(lines[4], "events ")
+	previous, ok3 := strings.CutPrefix(lines[5], "previous ")
+	c.Previous, errs[4] = tlog.ParseHash(previous)
 	c.Time, errs[2] = time.Parse(timeFormat, stamp)
 	c.Events, errs[3] = strconv.ParseUint(events, 10, 63)
-	if errors.Join(errs[:]...) != nil || !ok || !ok2 || !strings.HasPrefix(text, c.text()) {
+	if errors.Join(errs[:]...) != nil || !ok || !ok2 || !ok3 || !strings.HasPrefix(text, c.text()) {
 		return Checkpoint{}, bad
 	}
 	return c, nil

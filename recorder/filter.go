@@ -21,7 +21,7 @@ type Filter struct {
 	// not in it.
 	From, Until time.Time
 	// Verb and Outcome pick sessions with an operation that has that verb and
-	// ended so. A denial counts as protocol.Refused, however it was recorded.
+	// ended so.
 	Verb    string
 	Outcome []protocol.Result
 }

@@ -237,12 +237,12 @@ func (l *lineReader) next(longest int) ([]byte, error) {
 			l.at += i + 1
 			l.off += int64(i + 1)
 			if i > longest {
-				return nil, errors.New("the line is too long")
+				return nil, errLongLine
 			}
 			return line, nil
 		}
 		if len(l.buf)-l.at > longest {
-			return nil, errors.New("the line is too long")
+			return nil, errLongLine
 		}
 		if l.done {
 			return nil, io.EOF
@@ -260,6 +260,14 @@ func (l *lineReader) next(longest int) ([]byte, error) {
 		}
 	}
 }
+
+var errLongLine = errors.New("the line is too long")
+
+// left returns how many bytes were read behind the last line.
+func (l *lineReader) left() int { return len(l.buf) - l.at }
+
+// drop gives up the rest.
+func (l *lineReader) drop() { l.buf, l.at, l.done = l.buf[:0], 0, true }
 
 // openHeads reads what is needed of the tree to go on, checks it against the
 // newest checkpoint, and cuts a torn last line.

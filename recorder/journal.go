@@ -234,7 +234,7 @@ func (j *Journal) add(events []*Event) error {
 	for i, e := range events {
 		s := j.last(e.Session)
 		if s == nil {
-			s = &sessionState{id: e.Session, gateway: e.Kind == KindGatewayStarted}
+			s = &sessionState{id: e.Session}
 			j.sessions[s.id] = s
 			j.recent = s
 		}
@@ -258,7 +258,7 @@ func (j *Journal) add(events []*Event) error {
 			s.dirty = true
 			j.dirty = append(j.dirty, s)
 		}
-		if s.closes(e.Kind) {
+		if e.Kind == KindSessionClosed {
 			s.closed = true
 			j.headsUrgent = true
 		}

@@ -3,7 +3,6 @@ package recorder
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -44,8 +43,7 @@ type SessionInfo struct {
 	// Events counts its events, Operations those asked by clients or targets,
 	// Own those of the gateway itself.
 	Events, Operations, Own uint64
-	// Results counts how exchanges ended, by protocol.Result; denials are
-	// under protocol.Refused.
+	// Results counts how exchanges ended, by protocol.Result.
 	Results [6]uint64
 	// Bytes counts recorded payload.
 	Bytes int64
@@ -68,8 +66,7 @@ func (r *Record) Sessions(f Filter) iter.Seq2[*SessionInfo, error] {
 				}
 				continue
 			}
-			if at.rec.typ == typeCarry {
-				l.gateways(&at.rec)
+			if at.rec.typ != typeEvent {
 				continue
 			}
 			e, err := at.event()
@@ -104,34 +101,19 @@ type lister struct {
 
 type listed struct {
 	SessionInfo
-	gateway bool
-	hit     bool                             // an operation that the filter asks for
-	verbs   map[protocol.ExchangeID]struct{} // exchanges under way whose verb matches
-}
-
-// gateways learns from the state at a segment's start which sessions are
-// gateways' own, where their first event is gone.
-func (l *lister) gateways(rec *record) {
-	var c carry
-	if json.Unmarshal(rec.header, &c) != nil {
-		return // Verify reports it
-	}
-	for i := range c.Sessions {
-		if s := &c.Sessions[i]; s.Gateway && !s.Closed && l.open[s.ID] == nil {
-			l.open[s.ID] = &listed{SessionInfo: SessionInfo{ID: s.ID}, gateway: true}
-		}
-	}
+	hit   bool                             // an operation that the filter asks for
+	verbs map[protocol.ExchangeID]struct{} // exchanges under way whose verb matches
 }
 
 // take counts e, and returns the session if it ended and matches.
 func (l *lister) take(e *Event) *SessionInfo {
 	s := l.open[e.Session]
 	if s == nil {
-		s = &listed{SessionInfo: SessionInfo{ID: e.Session}, gateway: e.Kind == KindGatewayStarted}
+		s = &listed{SessionInfo: SessionInfo{ID: e.Session}}
 		l.open[e.Session] = s
 	}
 	s.count(e, &l.f)
-	if e.Kind != KindSessionClosed && (e.Kind != KindGatewayStopped || !s.gateway) {
+	if e.Kind != KindSessionClosed {
 		return nil
 	}
 	delete(l.open, e.Session)
@@ -175,15 +157,8 @@ func (s *listed) count(e *Event, f *Filter) {
 			s.verbs[e.Exchange] = struct{}{}
 			s.hit = s.hit || len(f.Outcome) == 0
 		}
-		if e.Decision != nil && refused(e.Decision) {
-			s.result(e.Exchange, protocol.Refused, f)
-		}
-	case e.Kind == KindDecision && e.Decision != nil && refused(e.Decision):
-		s.result(e.Exchange, protocol.Refused, f)
 	case e.Kind == KindEnd && e.Outcome != nil:
-		if e.Outcome.Result != protocol.Refused { // counted with its decision
-			s.result(e.Exchange, e.Outcome.Result, f)
-		}
+		s.result(e.Exchange, e.Outcome.Result, f)
 	}
 }
 

@@ -37,10 +37,9 @@ type Log interface {
 	// After any other error the log takes no more events: every later Append
 	// fails too, and whether these events are in the log is not known.
 	//
-	// The first event of a session is its KindSessionOpened, or, for a
-	// gateway's own session, KindGatewayStarted; the last is its
-	// KindSessionClosed, or KindGatewayStopped. ctx is looked at before the
-	// events are added; the wait for the disk is not cut short.
+	// The first event of a session is its KindSessionOpened, the last its
+	// KindSessionClosed. ctx is looked at before the events are added; the
+	// wait for the disk is not cut short.
 	Append(ctx context.Context, need Need, events ...*Event) error
 	// Ready returns nil while the log takes events, else why it does not.
 	Ready() error

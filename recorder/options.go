@@ -23,7 +23,7 @@ type Options struct {
 	// Append that would exceed it syncs first. Zero means 4 MiB.
 	SyncBytes int64
 	// SegmentSize is the size in bytes at which a new segment begins, and
-	// what is reserved on disk for one. Zero means 64 MiB; the least is 64 KiB.
+	// what is reserved on disk for one. Zero means 64 MiB; the least is 4 KiB.
 	SegmentSize int64
 	// CheckpointInterval is how often a checkpoint is signed while anything
 	// changes. Zero means one second. The end of a session and Close make one
@@ -52,7 +52,7 @@ const (
 	defaultSyncInterval       = 100 * time.Millisecond
 	defaultSyncBytes          = 4 << 20
 	defaultSegmentSize        = 64 << 20
-	minSegmentSize            = 64 << 10
+	minSegmentSize            = 4 << 10
 	defaultCheckpointInterval = time.Second
 	checkpointSpacing         = 100 * time.Millisecond
 )

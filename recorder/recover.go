@@ -148,8 +148,8 @@ func (j *Journal) takeEvent(r *record) error {
 		return err
 	}
 	s := j.sessions[e.Session]
-	if s == nil && opens(e.Kind) {
-		s = &sessionState{id: e.Session, gateway: e.Kind == KindGatewayStarted}
+	if s == nil && e.Kind == KindSessionOpened {
+		s = &sessionState{id: e.Session}
 		j.sessions[s.id] = s
 	}
 	if s == nil || s.closed || e.Seq != s.tree.size || e.Pos != j.pos {
@@ -157,7 +157,7 @@ func (j *Journal) takeEvent(r *record) error {
 	}
 	s.tree.add(leafHash(append([]byte{0}, r.body...)))
 	s.note(e)
-	s.closed = s.closes(e.Kind)
+	s.closed = e.Kind == KindSessionClosed
 	j.pos++
 	return nil
 }
@@ -212,8 +212,11 @@ func (j *Journal) recordRecovery() error {
 		var events []*Event
 		for _, x := range s.open {
 			o := protocol.Outcome{Result: protocol.Unknown, Code: codeAbandoned, Text: "the gateway ended before the outcome was recorded"}
-			if x.Asked {
+			switch x.Verdict {
+			case protocol.Ask:
 				o.Result, o.Text = protocol.NotSent, "the gateway ended while the operation waited for a decision"
+			case protocol.Deny:
+				o.Result, o.Text = protocol.Refused, ""
 			}
 			events = append(events, &Event{Session: s.id, Time: now, Kind: KindEnd, Exchange: x.ID, Outcome: &o})
 		}

@@ -25,9 +25,10 @@ func newScanner(r io.ReaderAt, size int64) *scanner { return &scanner{r: r, size
 
 // window returns the n bytes at off, or fewer at the end of the file.
 func (s *scanner) window(off int64, n int) ([]byte, error) {
-	if left := s.size - off; int64(n) > left {
-		n = int(max(left, 0))
+	if off >= s.size {
+		return nil, nil
 	}
+	n = int(min(int64(n), s.size-off))
 	if off >= s.start && off+int64(n) <= s.start+int64(len(s.buf)) {
 		return s.buf[off-s.start:][:n], nil
 	}

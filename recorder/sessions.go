@@ -13,61 +13,48 @@ const maxSessionID = 128
 // sessionState is what the journal keeps in memory of a session until its
 // last head is in a checkpoint. The tree's size is the next event's Seq.
 type sessionState struct {
-	id      string
-	tree    frontier
-	headed  uint64 // size of its newest head
-	dirty   bool   // in Journal.dirty
-	closed  bool
-	gateway bool // opened by KindGatewayStarted
-	open    []openExchange
+	id     string
+	tree   frontier
+	headed uint64 // size of its newest head
+	dirty  bool   // in Journal.dirty
+	closed bool
+	open   []openExchange
 }
 
 // openExchange is an exchange whose end is not recorded yet.
 type openExchange struct {
 	ID protocol.ExchangeID `json:"id"`
-	// Asked says that it waits for a decision, so that nothing of it can have
-	// reached the target.
-	Asked bool `json:"asked,omitempty"`
+	// Verdict is the decision so far. Only what is allowed can have reached
+	// the target.
+	Verdict protocol.Verdict `json:"verdict"`
 }
 
-func opens(k Kind) bool { return k == KindSessionOpened || k == KindGatewayStarted }
-
-// closes reports whether an event of kind k is the last of its session.
-func (s *sessionState) closes(k Kind) bool {
-	return k == KindSessionClosed || k == KindGatewayStopped && s.gateway
+// verdict returns what a decision lets through.
+func verdict(d *protocol.Decision) protocol.Verdict {
+	if d == nil || d.Observed {
+		return protocol.Allow // as far as the record says, nothing held it
+	}
+	return d.Verdict
 }
 
 // note updates what is open after e was recorded.
 func (s *sessionState) note(e *Event) {
+	if e.Exchange == 0 {
+		return
+	}
 	switch e.Kind {
 	case KindOperation:
-		if e.Exchange == 0 || e.Decision != nil && refused(e.Decision) {
-			return
-		}
-		asked := e.Decision == nil || e.Decision.Verdict == protocol.Ask && !e.Decision.Observed
-		if e.Operation != nil && e.Operation.Origin == protocol.OriginGateway && e.Decision == nil {
-			asked = false // recorded but not judged
-		}
-		s.open = append(s.open, openExchange{e.Exchange, asked})
+		s.open = append(s.open, openExchange{e.Exchange, verdict(e.Decision)})
 	case KindDecision:
-		if e.Decision == nil {
-			return
-		}
-		if refused(e.Decision) {
-			s.end(e.Exchange)
-			return
-		}
 		for i := range s.open {
-			if s.open[i].ID == e.Exchange && e.Decision.Verdict == protocol.Allow {
-				s.open[i].Asked = false
+			if s.open[i].ID == e.Exchange {
+				s.open[i].Verdict = verdict(e.Decision)
 			}
 		}
 	case KindEnd:
 		s.end(e.Exchange)
 	}
 }
-
-func refused(d *protocol.Decision) bool { return d.Verdict == protocol.Deny && !d.Observed }
 
 // end forgets an exchange. Exchanges mostly end in the order they began.
 func (s *sessionState) end(id protocol.ExchangeID) {
@@ -95,18 +82,18 @@ func validSessionID(id string) bool {
 func (j *Journal) check(events []*Event) error {
 	edges := false
 	for _, e := range events {
-		edges = edges || opens(e.Kind) || e.Kind == KindSessionClosed || e.Kind == KindGatewayStopped
+		edges = edges || e.Kind == KindSessionOpened || e.Kind == KindSessionClosed
 	}
 	for i, e := range events {
 		s := j.last(e.Session)
-		known, open, gateway := s != nil, s != nil && !s.closed, s != nil && s.gateway
+		known, open := s != nil, s != nil && !s.closed
 		if edges {
 			for _, before := range events[:i] {
 				switch {
 				case before.Session != e.Session:
-				case opens(before.Kind) && !known:
-					known, open, gateway = true, true, before.Kind == KindGatewayStarted
-				case before.Kind == KindSessionClosed, before.Kind == KindGatewayStopped && gateway:
+				case before.Kind == KindSessionOpened:
+					known, open = true, true
+				case before.Kind == KindSessionClosed:
 					open = false
 				}
 			}
@@ -116,7 +103,7 @@ func (j *Journal) check(events []*Event) error {
 			return fmt.Errorf("%w: session %q is open already", ErrEvent, e.Session)
 		case !open && known:
 			return fmt.Errorf("%w: session %q is closed", ErrEvent, e.Session)
-		case !open && !opens(e.Kind):
+		case !open && e.Kind != KindSessionOpened:
 			return fmt.Errorf("%w: session %q is not open", ErrEvent, e.Session)
 		case !known && !validSessionID(e.Session):
 			return fmt.Errorf("%w: the session id %q is not 1 to %d visible ASCII characters without quote and backslash", ErrEvent, e.Session, maxSessionID)
@@ -188,21 +175,20 @@ type carry struct {
 }
 
 type carried struct {
-	ID      string         `json:"id"`
-	Size    uint64         `json:"size"`
-	Nodes   []tlog.Hash    `json:"nodes"`
-	Headed  uint64         `json:"headed"`
-	Closed  bool           `json:"closed,omitempty"`
-	Gateway bool           `json:"gateway,omitempty"`
-	Open    []openExchange `json:"open,omitempty"`
+	ID     string         `json:"id"`
+	Size   uint64         `json:"size"`
+	Nodes  []tlog.Hash    `json:"nodes"`
+	Headed uint64         `json:"headed"`
+	Closed bool           `json:"closed,omitempty"`
+	Open   []openExchange `json:"open,omitempty"`
 }
 
 func (s *sessionState) carried() carried {
-	return carried{s.id, s.tree.size, s.tree.nodes, s.headed, s.closed, s.gateway, s.open}
+	return carried{s.id, s.tree.size, s.tree.nodes, s.headed, s.closed, s.open}
 }
 
 func (c *carried) state() (*sessionState, error) {
-	s := &sessionState{id: c.ID, tree: frontier{c.Size, c.Nodes}, headed: c.Headed, closed: c.Closed, gateway: c.Gateway, open: c.Open}
+	s := &sessionState{id: c.ID, tree: frontier{c.Size, c.Nodes}, headed: c.Headed, closed: c.Closed, open: c.Open}
 	if !s.tree.valid() || !validSessionID(c.ID) || c.Headed > c.Size {
 		return nil, fmt.Errorf("the state of session %q at the start of the segment is malformed", c.ID)
 	}

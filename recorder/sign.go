@@ -73,7 +73,7 @@ func (j *Journal) addHeads(heads []head, events uint64) (Checkpoint, error) {
 	}
 	c := Checkpoint{
 		Origin: j.signer.Name(), Size: j.heads.tree.size, Root: j.heads.tree.root(),
-		Time: time.Now().UTC(), Events: events,
+		Time: time.Now().UTC(), Events: events, Previous: j.checkpoint.hash(),
 	}
 	signed, err := note.Sign(&note.Note{Text: c.text()}, j.signer)
 	if err != nil {
