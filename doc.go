@@ -31,7 +31,7 @@
 //		Identify(tokens).
 //		Record(journal).
 //		Mask(mask.Secrets(), mask.Columns("customers.ssn", mask.Keep(4))).
-//		Approve(policy, approvers...).
+//		Approve(rules, approvers...).
 //		Listen("127.0.0.1:6432", postgres.New(config), target).
 //		Build()
 //	if err != nil {

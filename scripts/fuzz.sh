@@ -6,10 +6,16 @@ cd "$(dirname "$0")/.."
 time=${1:-5s}
 count=0
 failed=()
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 while IFS=: read -r file name; do
 	dir=$(dirname "$file")
-	echo "== fuzz $dir $name"
-	if ! (cd "$dir" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 5s -timeout 5m .) </dev/null; then
+	start=$SECONDS
+	if (cd "$dir" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 5s -timeout 5m .) </dev/null >"$log" 2>&1; then
+		printf 'ok    %4d s  %s %s: %s\n' $((SECONDS - start)) "$dir" "$name" "$(grep -oE 'execs: [0-9]+' "$log" | tail -n 1)"
+	else
+		printf 'FAIL  %4d s  %s %s\n' $((SECONDS - start)) "$dir" "$name"
+		cat "$log"
 		failed+=("$dir $name")
 	fi
 	count=$((count + 1))
