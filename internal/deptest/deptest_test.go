@@ -145,6 +145,8 @@ var Default = 3
 var pool = &sync.Pool{}
 var counted = 1
 var fine int
+//go:embed list.txt
+var list string
 var _ I = (*T)(nil)
 
 func f() int {
@@ -163,8 +165,8 @@ func f() int {
 		"example.org/p/p.go:7: package variable cache has no value, so something sets it",
 		"example.org/p/p.go:9: exported variable Default can be changed by anyone",
 		"example.org/p/p.go:10: package variable pool is state",
-		"example.org/p/p.go:20: package variable changed is changed",
-		"example.org/p/p.go:21: package variable counted is changed",
+		"example.org/p/p.go:22: package variable changed is changed",
+		"example.org/p/p.go:23: package variable counted is changed",
 	}, s.Globals("fine"))
 }
 

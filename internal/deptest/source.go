@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -140,6 +141,7 @@ func (s *Source) Globals(allowed ...string) []string {
 				}
 				names[name.Name], specs[v] = true, true
 				switch {
+				case embedded(g.Doc) || embedded(v.Doc):
 				case len(v.Values) == 0:
 					wrong = append(wrong, s.at(name.Pos(), "package variable %s has no value, so something sets it", name.Name))
 				case stateful(v.Type) || stateful(v.Values[0]):
@@ -158,6 +160,11 @@ func (s *Source) Globals(allowed ...string) []string {
 		}
 	}
 	return wrong
+}
+
+// embedded reports whether a variable gets its value from a file.
+func embedded(doc *ast.CommentGroup) bool {
+	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
 // stateful reports whether e names something of sync or sync/atomic or makes
