@@ -65,13 +65,15 @@ func (swapFS) Create(name string) (file, error) {
 	return diskFS{}.Create(name)
 }
 
-func BenchmarkAppendTaken(b *testing.B)   { benchAppend(b, Options{}, Taken, statement()) }
-func BenchmarkAppendDurable(b *testing.B) { benchAppend(b, Options{}, Durable, statement()) }
+func BenchmarkAppendTaken(b *testing.B) { benchAppend(b, Options{fs: diskFS{}}, Taken, statement()) }
+func BenchmarkAppendDurable(b *testing.B) {
+	benchAppend(b, Options{fs: diskFS{}}, Durable, statement())
+}
 
 func BenchmarkAppendParallel(b *testing.B) {
 	for _, writers := range []int{8, 64} {
 		b.Run(fmt.Sprint(writers), func(b *testing.B) {
-			j := open(b, b.TempDir(), Options{})
+			j := open(b, b.TempDir(), Options{fs: diskFS{}})
 			var n atomic.Int64
 			b.SetParallelism(writers / 2)
 			b.ReportAllocs()

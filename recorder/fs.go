@@ -17,6 +17,7 @@ type fileSystem interface {
 	// Open opens a file for reading and for being cut.
 	Open(name string) (file, error)
 	Remove(name string) error
+	Rename(from, to string) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
 }
@@ -47,6 +48,8 @@ func (diskFS) Append(name string) (file, error) {
 func (diskFS) Open(name string) (file, error) { return openDisk(name, os.O_RDWR) }
 
 func (diskFS) Remove(name string) error { return os.Remove(name) }
+
+func (diskFS) Rename(from, to string) error { return os.Rename(from, to) }
 
 func (diskFS) SyncDir(name string) error {
 	d, err := os.Open(name)
@@ -79,10 +82,17 @@ func (f *diskFile) Size() (int64, error) {
 
 func (f *diskFile) Allocate(size int64) error { return allocate(f.File, size) }
 
-// writeFile makes a small file durable in one go, for files that are written
-// once.
+// writeFile makes a small file durable, whole or not at all.
 func writeFile(fsys fileSystem, name string, data []byte) error {
-	f, err := fsys.Create(name)
+	temp := name + ".new"
+	if there, err := exists(temp); err != nil {
+		return err
+	} else if there { // of an earlier try
+		if err := fsys.Remove(temp); err != nil {
+			return err
+		}
+	}
+	f, err := fsys.Create(temp)
 	if err != nil {
 		return err
 	}
@@ -90,9 +100,10 @@ func writeFile(fsys fileSystem, name string, data []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		_ = fsys.Remove(name) // half a file would be taken for a whole one
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fsys.Rename(temp, name); err != nil {
 		return err
 	}
 	return fsys.SyncDir(filepath.Dir(name))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +16,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		child(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
@@ -23,6 +29,9 @@ func open(t testing.TB, dir string, opts Options) *Journal {
 	t.Helper()
 	if opts.Logger == nil {
 		opts.Logger = quiet()
+	}
+	if opts.fs == nil {
+		opts.fs = quickFS{}
 	}
 	j, err := OpenJournal(dir, opts)
 	require.NoError(t, err)

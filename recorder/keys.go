@@ -64,11 +64,7 @@ func makeKey(dir, name string, id [16]byte, fsys fileSystem) (note.Signer, error
 		return nil, err
 	}
 	// The public key first: a private one without it would be of no use.
-	pub := filepath.Join(dir, publicKeyName)
-	if err := os.Remove(pub); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err := writeFile(fsys, pub, []byte(public+"\n")); err != nil {
+	if err := writeFile(fsys, filepath.Join(dir, publicKeyName), []byte(public+"\n")); err != nil {
 		return nil, err
 	}
 	if err := writeFile(fsys, name, []byte(private+"\n")); err != nil {
@@ -133,15 +129,5 @@ func makeFormat(dir string, fsys fileSystem) (id [16]byte, err error) {
 	}
 	_, _ = rand.Read(id[:])
 	text := fmt.Sprintf("%s\nid %x\n", formatFirst, id)
-	temp := filepath.Join(dir, formatName+".new")
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return id, err
-	}
-	if err := writeFile(fsys, temp, []byte(text)); err != nil {
-		return id, err
-	}
-	if err := os.Rename(temp, filepath.Join(dir, formatName)); err != nil {
-		return id, err
-	}
-	return id, fsys.SyncDir(dir)
+	return id, writeFile(fsys, filepath.Join(dir, formatName), []byte(text))
 }
