@@ -1,0 +1,278 @@
+package sql
+
+import "strings"
+
+type tokenKind uint8
+
+const (
+	tokEnd    tokenKind = iota
+	tokWord             // keyword or name without quotes
+	tokName             // name in double quotes
+	tokString           // '…', plain: backslash is nothing special
+	tokCoded            // E'…', U&'…', B'…', X'…', N'…', $$…$$
+	tokNumber           // digits, or digits.digits
+	tokParam            // $1
+	tokOp               // a run of operator characters
+	tokPunct            // one of ( ) [ ] , ; : .
+	tokOdd              // anything else, and numbers of other forms
+)
+
+type token struct {
+	kind       tokenKind
+	start, end int
+	// newline and comment tell what was skipped in front of the token: a line
+	// end (also that of a -- comment), a /* */ comment.
+	newline, comment bool
+}
+
+// lexer cuts a text into tokens where PostgreSQL's own scanner does, with
+// standard_conforming_strings on. A fuzz test holds the two together.
+type lexer struct {
+	s string
+	i int
+}
+
+func isSpace(c byte) bool {
+	return c == ' ' || c >= '\t' && c <= '\r'
+}
+
+func isWordStart(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWordPart(c byte) bool { return isWordStart(c) || isDigit(c) || c == '$' }
+
+func isOp(c byte) bool { return strings.IndexByte("~!@#^&|`?+-*/%<>=", c) >= 0 }
+
+// at returns the byte n places on, or 0.
+func (l *lexer) at(n int) byte {
+	if l.i+n < len(l.s) {
+		return l.s[l.i+n]
+	}
+	return 0
+}
+
+// skip passes white space and comments.
+func (l *lexer) skip(t *token) {
+	for l.i < len(l.s) {
+		c := l.s[l.i]
+		switch {
+		case isSpace(c):
+			if c == '\n' || c == '\r' {
+				t.newline = true
+			}
+			l.i++
+		case c == '-' && l.at(1) == '-':
+			l.lineComment()
+		case c == '/' && l.at(1) == '*':
+			t.comment = true
+			l.blockComment()
+		default:
+			return
+		}
+	}
+}
+
+func (l *lexer) lineComment() {
+	if n := strings.IndexAny(l.s[l.i:], "\n\r"); n >= 0 {
+		l.i += n
+	} else {
+		l.i = len(l.s)
+	}
+}
+
+// blockComment passes a comment, in which others may nest.
+func (l *lexer) blockComment() {
+	for depth := 0; l.i < len(l.s); {
+		switch {
+		case l.s[l.i] == '/' && l.at(1) == '*':
+			depth++
+			l.i += 2
+		case l.s[l.i] == '*' && l.at(1) == '/':
+			depth--
+			l.i += 2
+			if depth == 0 {
+				return
+			}
+		default:
+			l.i++
+		}
+	}
+}
+
+func (l *lexer) next() token {
+	var t token
+	l.skip(&t)
+	t.start = l.i
+	t.kind = l.one()
+	t.end = l.i
+	return t
+}
+
+func (l *lexer) one() tokenKind {
+	if l.i >= len(l.s) {
+		return tokEnd
+	}
+	c := l.s[l.i]
+	switch {
+	case c == '\'':
+		l.quoted(false)
+		return tokString
+	case isWordStart(c):
+		return l.word(c | 0x20)
+	case c == '"':
+		l.name()
+		return tokName
+	case isDigit(c) || c == '.' && isDigit(l.at(1)):
+		return l.number()
+	case c == '$':
+		return l.dollar()
+	case isOp(c):
+		for l.i < len(l.s) && isOp(l.s[l.i]) && !l.startsComment() {
+			l.i++
+		}
+		return tokOp
+	}
+	l.i++
+	if strings.IndexByte("()[],;:.", c) >= 0 {
+		return tokPunct
+	}
+	return tokOdd
+}
+
+func (l *lexer) startsComment() bool {
+	return l.s[l.i] == '-' && l.at(1) == '-' || l.s[l.i] == '/' && l.at(1) == '*'
+}
+
+func (l *lexer) word(lower byte) tokenKind {
+	switch {
+	case l.at(1) == '\'' && (lower == 'e' || lower == 'b' || lower == 'x' || lower == 'n'):
+		l.i++
+		l.quoted(lower == 'e')
+		return tokCoded
+	case lower == 'u' && l.at(1) == '&' && l.at(2) == '\'':
+		l.i += 2
+		l.quoted(false)
+		return tokCoded
+	case lower == 'u' && l.at(1) == '&' && l.at(2) == '"':
+		l.i += 2
+		l.name()
+		return tokName
+	}
+	for l.i < len(l.s) && isWordPart(l.s[l.i]) {
+		l.i++
+	}
+	return tokWord
+}
+
+// quoted passes a string that starts at its quote, with what continues it
+// behind a line end.
+func (l *lexer) quoted(backslash bool) {
+	for {
+		for l.i++; l.i < len(l.s); l.i++ {
+			if c := l.s[l.i]; c == '\'' {
+				if l.at(1) != '\'' {
+					break
+				}
+				l.i++
+			} else if c == '\\' && backslash {
+				l.i++
+			}
+		}
+		if l.i >= len(l.s) {
+			l.i = len(l.s)
+			return
+		}
+		l.i++
+		end := l.i
+		var gap token
+		for l.i < len(l.s) {
+			if isSpace(l.s[l.i]) {
+				gap.newline = gap.newline || l.s[l.i] == '\n' || l.s[l.i] == '\r'
+				l.i++
+			} else if l.s[l.i] == '-' && l.at(1) == '-' {
+				l.lineComment()
+			} else {
+				break
+			}
+		}
+		if !gap.newline || l.at(0) != '\'' {
+			l.i = end
+			return
+		}
+	}
+}
+
+func (l *lexer) name() {
+	for l.i++; l.i < len(l.s); l.i++ {
+		if l.s[l.i] == '"' {
+			if l.at(1) != '"' {
+				l.i++
+				return
+			}
+			l.i++
+		}
+	}
+}
+
+func (l *lexer) number() tokenKind {
+	for isDigit(l.at(0)) {
+		l.i++
+	}
+	if l.at(0) == '.' && isDigit(l.at(1)) {
+		for l.i++; isDigit(l.at(0)); {
+			l.i++
+		}
+	}
+	if c := l.at(0); c != '.' && !(l.i < len(l.s) && isWordPart(c)) {
+		return tokNumber
+	}
+	for l.i < len(l.s) && (isWordPart(l.s[l.i]) || l.s[l.i] == '.') {
+		l.i++
+	}
+	return tokOdd
+}
+
+func (l *lexer) dollar() tokenKind {
+	if isDigit(l.at(1)) {
+		for l.i++; isDigit(l.at(0)); {
+			l.i++
+		}
+		return tokParam
+	}
+	n := 1
+	if c := l.at(1); isWordStart(c) && l.i+1 < len(l.s) {
+		for n = 2; l.i+n < len(l.s) && isWordPart(l.at(n)) && l.at(n) != '$'; {
+			n++
+		}
+	}
+	if l.at(n) != '$' {
+		l.i++
+		return tokOdd
+	}
+	tag := l.s[l.i : l.i+n+1]
+	if end := strings.Index(l.s[l.i+n+1:], tag); end >= 0 {
+		l.i += end + 2*len(tag)
+	} else {
+		l.i = len(l.s)
+	}
+	return tokCoded
+}
+
+// keyword returns a word in lower case, for words of at most 16 bytes; only
+// ASCII letters are folded, as PostgreSQL does for keywords.
+func keyword(word string, buf *[16]byte) string {
+	if len(word) > len(buf) {
+		return ""
+	}
+	for i := range len(word) {
+		c := word[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		buf[i] = c
+	}
+	return string(buf[:len(word)])
+}
