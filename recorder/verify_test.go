@@ -155,7 +155,7 @@ func TestVerifyFindsEveryChangedByte(t *testing.T) {
 	dir := t.TempDir()
 	key, newest := sample(t, dir)
 	opts := VerifyOptions{Key: key, Checkpoint: newest.Note}
-	step := 61
+	step := 149
 	if soak() {
 		step = 1
 	}
