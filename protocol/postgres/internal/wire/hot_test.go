@@ -133,6 +133,20 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
+func BenchmarkRun(b *testing.B) {
+	r := wire.NewReader(&endless{data: rows([]byte("12345"), []byte("a name of someone"))}, 0)
+	b.ReportAllocs()
+	total := 0
+	for b.Loop() {
+		if err := r.Fill(); err != nil {
+			b.Fatal(err)
+		}
+		raw, _ := r.Run(wire.TypeDataRow)
+		total += len(raw)
+	}
+	b.SetBytes(int64(total / b.N))
+}
+
 func decode(p wire.Piece) {
 	row, _ := wire.ParseDataRow(p.Body())
 	for _, ok := row.Next(); ok; _, ok = row.Next() {

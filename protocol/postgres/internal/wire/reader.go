@@ -263,6 +263,35 @@ func (r *Reader) Next() (Piece, bool, error) {
 	return p, true, nil
 }
 
+// Run takes all whole messages of one type that come next in what was read, as
+// one slice, and counts them: rows that no one looks into cost little more than
+// reading their lengths. It returns nothing where the next message is of
+// another type, incomplete, too large to be assembled or malformed, which is
+// for Next to say. The slice is borrowed as [Piece.Raw] is.
+func (r *Reader) Run(typ byte) (raw []byte, n int) {
+	at := r.r
+	if r.need > 0 || r.w-at < HeaderSize || r.buf[at] != typ {
+		return nil, 0
+	}
+	bound := r.size
+	if r.whole != nil {
+		bound = r.whole(typ)
+	}
+	bound = min(bound, r.limit)
+	for b := r.buf[at:r.w]; len(b) >= HeaderSize && b[0] == typ; n++ {
+		length := binary.BigEndian.Uint32(b[1:])
+		total := int64(length) + 1
+		if length < 4 || total > int64(bound) || total > int64(len(b)) {
+			break
+		}
+		at += int(total)
+		b = b[total:]
+	}
+	raw = r.buf[r.r:at]
+	r.r = at
+	return raw, n
+}
+
 // more returns the next piece of the message in hand.
 func (r *Reader) more() (Piece, bool, error) {
 	have := min(r.w-r.r, r.need)

@@ -264,6 +264,48 @@ func TestJoin(t *testing.T) {
 	assert.Len(t, same, 50)
 }
 
+// Taking rows by runs gives the same bytes as taking them one by one.
+func TestRun(t *testing.T) {
+	s := stream()
+	for cut := range s {
+		r := newReader(io.MultiReader(bytes.NewReader(s[:cut]), bytes.NewReader(s[cut:])))
+		var all []byte
+		rows, others := 0, 0
+		for {
+			err := r.Fill()
+			for more := true; more; {
+				raw, n := r.Run('D')
+				all = append(all, raw...)
+				rows += n
+				p, ok, err := r.Next()
+				require.NoError(t, err)
+				if more = ok; ok && p.First() {
+					others++
+				}
+				all = append(all, p.Raw...)
+			}
+			if err == io.EOF {
+				break
+			}
+			require.NoError(t, err)
+		}
+		require.Equal(t, s, all, "cut at %d", cut)
+		require.Equal(t, 2, rows, "the third is too large to be assembled")
+		require.Equal(t, 8, others)
+	}
+
+	r := wire.NewReader(bytes.NewReader([]byte{'D', 0, 0, 0, 4, 'D', 0, 0, 0, 3, 'D'}), 0)
+	require.NoError(t, r.Fill())
+	raw, n := r.Run('D')
+	assert.Equal(t, 1, n)
+	assert.Len(t, raw, 5)
+	_, n = r.Run('D')
+	assert.Zero(t, n)
+	_, _, err := r.Next()
+	var format *wire.FormatError
+	assert.ErrorAs(t, err, &format)
+}
+
 func FuzzReader(f *testing.F) {
 	f.Add(stream(), 7)
 	f.Add([]byte{'Q', 0, 0, 0, 3}, 1)
