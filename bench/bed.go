@@ -52,6 +52,7 @@ type bed struct {
 	server  *pgserver.Server
 	version string
 	legs    []*leg
+	cold    *section // what starting the gateways gave
 }
 
 func newBed(ctx context.Context, c config) (_ *bed, err error) {

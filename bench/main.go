@@ -15,6 +15,8 @@
 //   - A table of a million rows by SELECT and by COPY, read by a client that
 //     looks at message headers only: MB/s, CPU time, and the memory of the
 //     process in the middle: warm and idle before, peak (VmHWM) after.
+//   - Starting the gateway: the first statement, which waits for the SQL
+//     parser to warm up, and the memory afterwards.
 //   - The disk: fdatasync latency where the journals are. A tmpfs is refused.
 package main
 
@@ -39,6 +41,7 @@ type config struct {
 	json     string
 	only     string
 	masks    string
+	profile  string
 	skipBulk bool
 	skipTx   bool
 }
@@ -56,6 +59,7 @@ func main() {
 	flag.StringVar(&c.json, "json", "", "also write the results to this `file`")
 	flag.StringVar(&c.only, "legs", "", "comma-separated legs to run; empty means all")
 	flag.StringVar(&c.masks, "masks", "detectors", "what the gateway masks under pgbench: other, returned or detectors")
+	flag.StringVar(&c.profile, "profile", "", "write the gateways' CPU profiles into this `directory`; profiling costs a little itself")
 	flag.BoolVar(&c.skipBulk, "no-bulk", false, "leave out the bulk runs")
 	flag.BoolVar(&c.skipTx, "no-pgbench", false, "leave out the pgbench runs")
 	flag.Parse()
@@ -86,6 +90,9 @@ func run(ctx context.Context, c config) (err error) {
 	}()
 	r.Machine.PostgreSQL = b.version
 	r.header(os.Stdout)
+	if len(b.cold.Legs) > 0 {
+		r.Sections = append(r.Sections, b.cold)
+	}
 	if !c.skipTx {
 		if err := b.transactions(ctx, r); err != nil {
 			return err

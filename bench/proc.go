@@ -53,8 +53,11 @@ func startMiddle(cmd *exec.Cmd) (*middle, error) {
 
 func (m *middle) stop() error {
 	_ = m.stdin.Close()
-	done := make(chan error, 1)
-	go func() { done <- m.cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = m.cmd.Wait() // how it ends is its own affair
+		close(done)
+	}()
 	select {
 	case <-done:
 	case <-time.After(15 * time.Second):
