@@ -1,35 +1,86 @@
 package mask
 
-// Rule is one masking rule. The functions of this package make them; the zero
-// value masks nothing and is an error in [New].
-type Rule struct {
-	column   *Column
-	detector *detector
-}
-
-// Column is a column rule: the values of one column of a target's tables.
-type Column struct {
-	// Schema is empty where the rule names no schema; then it holds for the
-	// table in every schema.
-	Schema string
-	// Table and Column are exact names; "*" as Column means every column.
-	Table, Column string
-	// Method hides the values.
-	Method Method
-	// Optional says that a target may lack the column.
-	Optional bool
-}
-
-type detector struct{}
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Set is a compiled list of rules. A nil Set masks nothing. It is immutable
 // and safe for concurrent use.
-type Set struct{ columns []Column }
+type Set struct {
+	columns []Column
+	finders []finder
+	digest  string
+}
+
+// finder is a compiled detector, or several that share one pass.
+type finder interface {
+	// suspect reports whether find could find something in b or in a part of
+	// b. It looks at no boundary, since a part may begin or end anywhere.
+	suspect(b []byte) bool
+	// find appends the places in b to hide, in any order.
+	find(b []byte, spans []span) []span
+}
+
+// span is the bytes from lo up to hi.
+type span struct{ lo, hi int }
 
 // New compiles rules; the error joins all mistakes.
-func New(rules ...Rule) (*Set, error) { return &Set{}, nil }
+func New(rules ...Rule) (*Set, error) {
+	s := &Set{}
+	var errs []error
+	wrong := func(i int, err error) { errs = append(errs, fmt.Errorf("mask rule %d: %w", i+1, err)) }
+	seen := map[string]bool{}
+	var words []keyword
+	h := sha256.New()
+	fmt.Fprint(h, "sallyport masks 1\n")
+	for i, r := range rules {
+		switch {
+		case r.err != nil:
+			wrong(i, r.err)
+		case r.column != nil:
+			c := *r.column
+			if name := c.String(); seen[name] {
+				wrong(i, fmt.Errorf("columns %q: another rule masks the same", name))
+			} else {
+				seen[name] = true
+			}
+			s.columns = append(s.columns, c)
+			print := ""
+			if keyed, ok := c.Method.(interface{ keyFingerprint() string }); ok {
+				print = keyed.keyFingerprint()
+			}
+			fmt.Fprintf(h, "columns %q %q %q %q %q %t\n", c.Schema, c.Table, c.Column, c.Method.Name(), print, c.Optional)
+		case r.detector != nil:
+			if seen[r.detector.name] {
+				wrong(i, fmt.Errorf("%s: another rule has the same name", r.detector.name))
+				continue
+			}
+			seen[r.detector.name] = true
+			words = append(words, r.detector.words...)
+			s.finders = append(s.finders, r.detector.finders...)
+			fmt.Fprintf(h, "detector %q %q\n", r.detector.name, r.detector.version)
+		default:
+			wrong(i, errors.New("it is empty; Columns, Secrets, Personal and Pattern make rules"))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if len(words) > 0 {
+		s.finders = slices.Insert(s.finders, 0, finder(newWordFinder(words)))
+	}
+	s.digest = hex.EncodeToString(h.Sum(nil))
+	return s, nil
+}
 
-// Columns returns the column rules. The caller must not change the slice.
+// Columns returns the column rules in the order given. The caller must not
+// change the slice.
 func (s *Set) Columns() []Column {
 	if s == nil {
 		return nil
@@ -38,16 +89,67 @@ func (s *Set) Columns() []Column {
 }
 
 // Detects reports whether there are detectors at all.
-func (s *Set) Detects() bool { return false }
+func (s *Set) Detects() bool { return s != nil && len(s.finders) > 0 }
 
 // Suspect reports whether some detector could find something in b. It is
 // fast and errs on the side of true; where it is false, Redact would find
 // nothing in b or in any part of it.
-func (s *Set) Suspect(b []byte) bool { return false }
+func (s *Set) Suspect(b []byte) bool {
+	if s == nil {
+		return false
+	}
+	for _, f := range s.finders {
+		if f.suspect(b) {
+			return true
+		}
+	}
+	return false
+}
 
-// Redact overwrites in b what detectors find, without changing its length,
-// and returns how many places it hid.
-func (s *Set) Redact(b []byte) int { return 0 }
+// Redact overwrites in b what detectors find with asterisks, without changing
+// its length, and returns how many places it hid. It takes time in proportion
+// to len(b). What it finds depends on where b begins and ends: pass a whole
+// value, not a piece of one.
+func (s *Set) Redact(b []byte) int {
+	if s == nil {
+		return 0
+	}
+	var few [8]span
+	spans := few[:0]
+	for _, f := range s.finders {
+		spans = f.find(b, spans)
+	}
+	if len(spans) > 1 {
+		slices.SortFunc(spans, func(x, y span) int { return cmp.Compare(x.lo, y.lo) })
+	}
+	// Nothing is overwritten before everything is found: one detector's
+	// finding may be another's context.
+	n, end := 0, -1
+	for _, sp := range spans {
+		if sp.lo > end {
+			n++
+		}
+		if lo := max(sp.lo, end); lo < sp.hi {
+			copy(b[lo:sp.hi], asterisks(sp.hi-lo))
+			end = sp.hi
+		}
+	}
+	return n
+}
 
-// Digest identifies the rules in force, in hex.
-func (s *Set) Digest() string { return "" }
+func asterisks(n int) []byte {
+	const some = "****************************************************************"
+	if n <= len(some) {
+		return []byte(some[:n])
+	}
+	return bytes.Repeat([]byte("*"), n)
+}
+
+// Digest identifies the rules in force, in hex: the same for the same rules in
+// the same order, in every process. It shows no key.
+func (s *Set) Digest() string {
+	if s == nil {
+		return ""
+	}
+	return s.digest
+}
