@@ -19,11 +19,16 @@ var longAgo = time.Unix(1, 0)
 // watch makes reads and writes on conn fail once ctx ends. The function it
 // returns stops that, and reports ctx's cause where it ended before.
 func watch(ctx context.Context, conn net.Conn) func() error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = conn.SetDeadline(longAgo)
+	})
 	return func() error {
 		if stop() {
 			return nil
 		}
+		<-done // so that it can't undo a deadline that is set from here on
 		return context.Cause(ctx)
 	}
 }

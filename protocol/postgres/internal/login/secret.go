@@ -3,6 +3,7 @@ package login
 import (
 	"crypto/subtle"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -98,5 +99,10 @@ func (l Login) Format(f fmt.State, _ rune) {
 
 // MarshalJSON implements json.Marshaler.
 func (l Login) MarshalJSON() ([]byte, error) {
-	return fmt.Appendf(nil, `{"user":%q,"password":%q,"certificate":%t,"database":%q}`, l.User, l.Password, l.Certificate != nil, l.Database), nil
+	return json.Marshal(struct {
+		User        string `json:"user"`
+		Password    Secret `json:"password"`
+		Certificate bool   `json:"certificate"`
+		Database    string `json:"database"`
+	}{l.User, l.Password, l.Certificate != nil, l.Database})
 }

@@ -87,8 +87,17 @@ func ask(t *testing.T, conn io.ReadWriter, query string) string {
 	}
 }
 
-func TestConnectEveryWay(t *testing.T) {
+func TestRealTarget(t *testing.T) {
 	s := server(t)
+	for name, test := range map[string]func(*testing.T, *pgserver.Server){
+		"every way": everyWay, "refused": refusedByTarget, "verified": verifiesTheTarget,
+		"nothing in the clear": sendsNothingInTheClear, "cancel": cancels,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+func everyWay(t *testing.T, s *pgserver.Server) {
 	certificate, err := s.ClientCertificate("cert")
 	require.NoError(t, err)
 	logins := map[string]login.Login{"cert": {Certificate: &certificate}, "md5": {Password: login.NewSecret("md5-password")}, "trusted": {}}
@@ -127,8 +136,7 @@ func TestConnectEveryWay(t *testing.T) {
 	assert.Equal(t, "template1", ask(t, srv.Conn, "select current_database()"))
 }
 
-func TestConnectRefused(t *testing.T) {
-	s := server(t)
+func refusedByTarget(t *testing.T, s *pgserver.Server) {
 	secret := login.NewSecret("wrong-canary")
 	for name, c := range map[string]struct {
 		l    login.Login
@@ -157,8 +165,7 @@ func TestConnectRefused(t *testing.T) {
 	}
 }
 
-func TestConnectVerifiesTheTarget(t *testing.T) {
-	s := server(t)
+func verifiesTheTarget(t *testing.T, s *pgserver.Server) {
 	l := login.Login{User: "scram", Password: login.NewSecret(s.Password("scram"))}
 	unknownCA, wrongName, noFile, noPEM := target(s, true), target(s, true), target(s, true), target(s, true)
 	_, unknownCA.TLS.CAFile = certificate(t)
@@ -180,8 +187,7 @@ func TestConnectVerifiesTheTarget(t *testing.T) {
 }
 
 // The name and everything else goes through TLS.
-func TestConnectSendsNothingInTheClear(t *testing.T) {
-	s := server(t)
+func sendsNothingInTheClear(t *testing.T, s *pgserver.Server) {
 	real, err := net.Dial("tcp", s.Addr())
 	require.NoError(t, err)
 	defer real.Close()
@@ -203,8 +209,7 @@ func (s *spyConn) Write(b []byte) (int, error) {
 	return s.Conn.Write(b)
 }
 
-func TestCancel(t *testing.T) {
-	s := server(t)
+func cancels(t *testing.T, s *pgserver.Server) {
 	for _, secured := range []bool{true, false} {
 		l := login.Login{User: "scram", Password: login.NewSecret(s.Password("scram"))}
 		srv, err := connect(t, target(s, secured), l)

@@ -35,6 +35,12 @@ type got struct {
 func collect(t testing.TB, r *wire.Reader) ([]got, error) {
 	var all []got
 	open := false
+	check := func(ok bool, what string) { // called too often for testify
+		if !ok {
+			t.Helper()
+			t.Fatal(what)
+		}
+	}
 	for {
 		for {
 			p, ok, err := r.Next()
@@ -44,30 +50,26 @@ func collect(t testing.TB, r *wire.Reader) ([]got, error) {
 			if !ok {
 				break
 			}
+			check(open != p.First(), "a message starts inside another, or goes on before it started")
 			if p.First() {
-				require.False(t, open, "a message starts inside another")
+				check(len(p.Raw) >= wire.HeaderSize, "the header is cut")
 				all = append(all, got{p.Type, p.Whole(), p.Total, bytes.Clone(p.Raw)})
-				require.GreaterOrEqual(t, len(p.Raw), wire.HeaderSize)
 			} else {
 				last := &all[len(all)-1]
-				require.True(t, open)
-				require.NotEmpty(t, p.Raw)
-				require.Equal(t, len(last.Raw), p.Offset)
-				require.Equal(t, last.Type, p.Type)
-				require.Equal(t, last.Total, p.Total)
-				require.False(t, p.Whole())
+				check(len(p.Raw) > 0, "an empty piece")
+				check(p.Offset == len(last.Raw) && p.Type == last.Type && p.Total == last.Total, "pieces of different messages")
+				check(!p.Whole(), "a piece calls itself whole")
 				last.Raw = append(last.Raw, p.Raw...)
 			}
 			open = !p.Last()
 			if p.Whole() {
-				require.True(t, p.Last())
-				require.Equal(t, p.Raw[5:], p.Body())
+				check(p.Last() && bytes.Equal(p.Raw[5:], p.Body()), "a whole message has another body")
 			} else {
-				require.Nil(t, p.Body())
+				check(p.Body() == nil, "a piece has a body")
 			}
 		}
 		if err := r.Fill(); err == io.EOF {
-			require.False(t, open)
+			check(!open, "the end inside a message")
 			return all, nil
 		} else if err != nil {
 			return all, err
@@ -278,7 +280,9 @@ func TestRun(t *testing.T) {
 				all = append(all, raw...)
 				rows += n
 				p, ok, err := r.Next()
-				require.NoError(t, err)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if more = ok; ok && p.First() {
 					others++
 				}
