@@ -182,8 +182,9 @@ func isPlaceholder(v []byte) bool {
 	return false
 }
 
-// leastRandom is how long a value of a secret, token or key must be.
-const leastRandom = 16
+// leastRandom is how long a value of a secret, token or key must be, and
+// mostRandom how much of it is looked at to see whether it is random.
+const leastRandom, mostRandom = 16, 128
 
 // secret finds what is assigned if it looks random.
 func (c *charsets) secret(b []byte, _, hi int, loose bool) (span, bool) {
@@ -199,15 +200,23 @@ func (c *charsets) secret(b []byte, _, hi int, loose bool) (span, bool) {
 
 // random finds a run of token characters from b[i] on that looks random.
 func (c *charsets) random(b []byte, i int, loose bool) (span, bool) {
+	in := func(at int) bool { return at < len(b) && (c.ident[b[at]] || c.base64[b[at]] || b[at] == '~') }
 	end := i
-	for end < len(b) && (c.ident[b[end]] || c.base64[b[end]] || b[end] == '~') {
+	for in(end) && end-i < leastRandom {
 		end++
-		if loose && end-i == leastRandom {
-			return span{}, true
-		}
 	}
-	if loose || end-i < leastRandom || !looksRandom(b[i:end]) {
+	if loose || end-i < leastRandom {
+		return span{}, end-i == leastRandom
+	}
+	for in(end) && end-i < mostRandom {
+		end++
+	}
+	// Judged before the rest is read, which may be long and full of names.
+	if !looksRandom(b[i:end]) {
 		return span{}, false
+	}
+	for in(end) {
+		end++
 	}
 	return span{i, end}, true
 }
@@ -216,7 +225,6 @@ func (c *charsets) random(b []byte, i int, loose bool) (span, bool) {
 // three bits a byte.
 func looksRandom(v []byte) bool {
 	var count [256]uint8
-	v = v[:min(len(v), 128)]
 	letters, digits := false, false
 	for _, c := range v {
 		count[c]++

@@ -120,7 +120,9 @@ func checkSamples(t *testing.T, s *Set, found, clean []string) {
 
 func TestSecrets(t *testing.T) { checkSamples(t, set(t, Secrets()), secretSamples(), cleanOfSecrets) }
 
-func TestPersonal(t *testing.T) { checkSamples(t, set(t, Personal()), personalSamples(), cleanOfPersonal) }
+func TestPersonal(t *testing.T) {
+	checkSamples(t, set(t, Personal()), personalSamples(), cleanOfPersonal)
+}
 
 func TestPattern(t *testing.T) {
 	s := set(t, Pattern("employee", `\bEMP-(\d{6})\b`), Pattern("plate", `\b[A-Z]{2}-\d{4}\b`), Pattern("word", `(?i)top ?secret-\w+`), Pattern("unicode", `(?i)kiß`))

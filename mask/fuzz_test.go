@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,7 +57,7 @@ func FuzzRedact(f *testing.F) {
 
 // Pieces of findings, in any order and cut anywhere.
 func TestSuspectCoversEveryPart(t *testing.T) {
-	rounds := 30_000
+	rounds := 10_000
 	if os.Getenv("SALLYPORT_SOAK") != "" {
 		rounds = 3_000_000
 	}
@@ -86,18 +86,25 @@ func TestSuspectCoversEveryPart(t *testing.T) {
 	}
 }
 
-// Text made to be read over and over must not take longer than its length
-// warrants: each is checked for a bound that quadratic work breaks by far.
+// Text made to be read over and over must not take much longer than other
+// text of its length: quadratic work takes seconds here.
 func TestHostileTextTakesLinearWork(t *testing.T) {
 	s := everything(t)
 	for _, unit := range []string{
-		"password", "password=", "password='", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY", "token=", "sk-", " sk-", "+1", "+1 ", "@", "a@", "a@b.",
+		"password", "password=", "password='", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY", "token=", "token=1", "sk-", " sk-", "+1", "+1 ", "@", "a@", "a@b.",
 		"1", "1 ", "A1 ", "DE89", "DE89 ", "123-45-", "/*", "password/*", "$", "$a$", "password $", "identified", "bearer ", "authorization:", "4111 1111 1111 1", "SG.", ".atlasv1.",
 	} {
-		b := []byte(strings.Repeat(unit, 1<<20/len(unit)))
-		s.Suspect(b)
-		n := s.Redact(b)
-		assert.GreaterOrEqual(t, n, 0)
+		b := []byte(strings.Repeat(unit, 100<<10/len(unit)))
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			s.Suspect(b)
+			s.Redact(bytes.Clone(b))
+			if best = min(best, time.Since(start)); best < 100*time.Millisecond {
+				break
+			}
+		}
+		require.Less(t, best, time.Second, unit)
 	}
 }
 

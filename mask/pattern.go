@@ -28,7 +28,7 @@ func Pattern(name, expr string) Rule {
 	if err != nil {
 		return Rule{err: fmt.Errorf("pattern %q: %w", name, err)}
 	}
-	return Rule{detector: &detector{name: name, version: expr, finders: []finder{p}}}
+	return Rule{detector: &detector{name: name, version: expr, pattern: p}}
 }
 
 type pattern struct {

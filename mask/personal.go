@@ -8,9 +8,27 @@ import "bytes"
 // numbers that begin with "+" and the country code.
 func Personal() Rule {
 	c := newCharsets()
-	return Rule{detector: &detector{name: "personal", version: "1", finders: []finder{
-		newEmail(c), newNumbers(c), ssn{}, newPhone(c),
+	return Rule{detector: &detector{name: "personal", version: "1", personal: &personal{
+		email: newEmail(c), numbers: newNumbers(c), phone: newPhone(c),
 	}}}
+}
+
+type personal struct {
+	email   email
+	numbers *numbers
+	ssn     ssn
+	phone   phone
+}
+
+func (p *personal) suspect(b []byte) bool {
+	return p.email.suspect(b) || p.ssn.suspect(b) || p.phone.suspect(b) || p.numbers.suspect(b)
+}
+
+func (p *personal) find(b []byte, spans []span) []span {
+	spans = p.email.find(b, spans)
+	spans = p.ssn.find(b, spans)
+	spans = p.phone.find(b, spans)
+	return p.numbers.find(b, spans)
 }
 
 type email struct{ local, domain, letter *charset }

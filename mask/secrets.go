@@ -29,7 +29,8 @@ func Secrets() Rule {
 type detector struct {
 	name, version string
 	words         []keyword
-	finders       []finder
+	personal      *personal
+	pattern       *pattern
 }
 
 // token makes a keyword of a token that begins with prefix, in this very case,

@@ -12,19 +12,17 @@ import (
 
 // Set is a compiled list of rules. A nil Set masks nothing. It is immutable
 // and safe for concurrent use.
+//
+// Each detector has two sides: suspect reports whether find could find
+// something in a text or in a part of it, and so looks at no boundary, since a
+// part may begin or end anywhere; find appends the places to hide, in any
+// order. They are fields and no interface, so that finding allocates nothing.
 type Set struct {
-	columns []Column
-	finders []finder
-	digest  string
-}
-
-// finder is a compiled detector, or several that share one pass.
-type finder interface {
-	// suspect reports whether find could find something in b or in a part of
-	// b. It looks at no boundary, since a part may begin or end anywhere.
-	suspect(b []byte) bool
-	// find appends the places in b to hide, in any order.
-	find(b []byte, spans []span) []span
+	columns  []Column
+	words    *wordFinder
+	personal *personal
+	patterns []*pattern
+	digest   string
 }
 
 // span is the bytes from lo up to hi.
@@ -63,7 +61,12 @@ func New(rules ...Rule) (*Set, error) {
 			}
 			seen[r.detector.name] = true
 			words = append(words, r.detector.words...)
-			s.finders = append(s.finders, r.detector.finders...)
+			if r.detector.personal != nil {
+				s.personal = r.detector.personal
+			}
+			if r.detector.pattern != nil {
+				s.patterns = append(s.patterns, r.detector.pattern)
+			}
 			fmt.Fprintf(h, "detector %q %q\n", r.detector.name, r.detector.version)
 		default:
 			wrong(i, errors.New("it is empty; Columns, Secrets, Personal and Pattern make rules"))
@@ -73,7 +76,7 @@ func New(rules ...Rule) (*Set, error) {
 		return nil, err
 	}
 	if len(words) > 0 {
-		s.finders = slices.Insert(s.finders, 0, finder(newWordFinder(words)))
+		s.words = newWordFinder(words)
 	}
 	s.digest = hex.EncodeToString(h.Sum(nil))
 	return s, nil
@@ -89,7 +92,9 @@ func (s *Set) Columns() []Column {
 }
 
 // Detects reports whether there are detectors at all.
-func (s *Set) Detects() bool { return s != nil && len(s.finders) > 0 }
+func (s *Set) Detects() bool {
+	return s != nil && (s.words != nil || s.personal != nil || len(s.patterns) > 0)
+}
 
 // Suspect reports whether some detector could find something in b. It is
 // fast and errs on the side of true; where it is false, Redact would find
@@ -98,8 +103,11 @@ func (s *Set) Suspect(b []byte) bool {
 	if s == nil {
 		return false
 	}
-	for _, f := range s.finders {
-		if f.suspect(b) {
+	if s.words != nil && s.words.suspect(b) || s.personal != nil && s.personal.suspect(b) {
+		return true
+	}
+	for _, p := range s.patterns {
+		if p.suspect(b) {
 			return true
 		}
 	}
@@ -116,8 +124,14 @@ func (s *Set) Redact(b []byte) int {
 	}
 	var few [8]span
 	spans := few[:0]
-	for _, f := range s.finders {
-		spans = f.find(b, spans)
+	if s.words != nil {
+		spans = s.words.find(b, spans)
+	}
+	if s.personal != nil {
+		spans = s.personal.find(b, spans)
+	}
+	for _, p := range s.patterns {
+		spans = p.find(b, spans)
 	}
 	if len(spans) > 1 {
 		slices.SortFunc(spans, func(x, y span) int { return cmp.Compare(x.lo, y.lo) })
