@@ -211,38 +211,37 @@ func TestEvasions(t *testing.T) {
 	require.NoError(t, err)
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices.WriteString(n.Message + n.Detail + n.Hint + "\n") }
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { notices.WriteString(n.Payload + "\n") }
+	var c *pgx.Conn
 	for name, sql := range evasions {
 		for _, how := range []string{"simple", "text", "binary"} {
 			t.Run(name+"/"+how, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				defer cancel()
-				c, err := pgx.ConnectConfig(ctx, config.Copy())
-				require.NoError(t, err)
-				defer c.Close(ctx)
+				if c == nil || c.IsClosed() {
+					c, err = pgx.ConnectConfig(ctx, config.Copy())
+					require.NoError(t, err)
+				}
 				// What a statement does is undone, so that the next finds the same.
-				_, err = c.PgConn().Exec(ctx, "BEGIN").ReadAll()
+				_, err := c.PgConn().Exec(ctx, "BEGIN; LISTEN c").ReadAll()
 				require.NoError(t, err)
-				_, _ = c.PgConn().Exec(ctx, "LISTEN c").ReadAll()
-				sql := strings.TrimSuffix(strings.TrimPrefix(sql, "BEGIN; "), "; COMMIT")
-				shown, err := show(ctx, c, how, sql)
+				shown, err := show(ctx, c, how, strings.TrimSuffix(strings.TrimPrefix(sql, "BEGIN; "), "; COMMIT"))
 				if err != nil {
 					shown += err.Error()
 					if pg, ok := err.(*pgconn.PgError); ok {
 						shown += pg.Detail + pg.Hint + pg.Where + pg.InternalQuery
 					}
 				}
-				_, _ = c.PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+				_, err = c.PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+				require.NoError(t, err)
 				shown += notices.String()
 				notices.Reset()
 				for form, secret := range canaryForms() {
 					assert.NotContains(t, shown, string(secret), "%s: seen %s", sql, form)
 				}
-				if how == "simple" {
-					t.Logf("%.200q", shown)
-				}
 			})
 		}
 	}
+	require.NoError(t, c.Close(t.Context()))
 	for form, secret := range canaryForms() {
 		for _, e := range r.Record.Events() {
 			if e.Operation != nil || form == "plain" && e.Part != nil && e.Part.Kind == "copy" {

@@ -129,7 +129,11 @@ func (f *frontend) operation(s *prepared, params []param) (protocol.Operation, e
 			op.Effects = protocol.Everything
 			op.Refuse = fmt.Sprintf("prepared statement %q does not exist", s.stmt.Name)
 		default:
-			op.Effects |= inner.stmt.Effects
+			// The statement itself, and what its arguments call.
+			op.Effects = inner.stmt.Effects
+			for _, o := range s.stmt.Objects {
+				op.Effects |= o.Effects
+			}
 			op.Objects = append(append([]protocol.Object(nil), op.Objects...), inner.stmt.Objects...)
 			op.Remark = remarks(op.Remark, "runs: "+inner.text)
 		}
