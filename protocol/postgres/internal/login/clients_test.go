@@ -245,6 +245,16 @@ func TestClientsWithoutTLS(t *testing.T) {
 	assert.ErrorIs(t, f.last(t).err, io.EOF)
 }
 
+// Clients that ask for a newer protocol are told that it is 3.0, and go on.
+func TestClientsOfNewerProtocols(t *testing.T) {
+	f := (&front{engine: &engine{static: map[string]string{"agent": "static-token"}}}).start(t)
+	for name, run := range map[string]client{"pgx": pgx, "lib/pq": libpq} {
+		require.NoError(t, run(t, f.dsn("agent", "static-token", "disable", "")+"&max_protocol_version=3.2"), name)
+		assert.Equal(t, uint16(2), f.last(t).startup.Minor, name)
+		require.Error(t, run(t, f.dsn("agent", "static-token", "disable", "")+"&max_protocol_version=3.2&min_protocol_version=3.2"), name)
+	}
+}
+
 func TestDirectTLS(t *testing.T) {
 	cert, ca := certificate(t)
 	f := (&front{
