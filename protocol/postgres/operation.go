@@ -70,7 +70,7 @@ func (f *frontend) foresee(r *run) {
 		} else {
 			f.seen.setStatement(r.stmt.Name, nil)
 		}
-	case "discard all":
+	case "discard", "discard all":
 		f.seen.dropAll()
 	case "declare", "close":
 		f.seen.setPortal(r.stmt.Name, nil)
@@ -81,7 +81,7 @@ func (f *frontend) foresee(r *run) {
 // of a prepared statement or a portal.
 func changesNames(s *sql.Statement) bool {
 	switch s.Verb {
-	case "prepare", "deallocate", "discard all", "declare", "close", "unknown":
+	case "prepare", "deallocate", "discard", "discard all", "declare", "close", "unknown":
 		return true
 	}
 	return false
@@ -102,7 +102,7 @@ func (n *names) apply(r *run) {
 		} else {
 			n.setStatement(r.stmt.Name, nil)
 		}
-	case "discard all":
+	case "discard", "discard all":
 		clear(n.statements)
 		clear(n.portals)
 	case "declare", "close":
@@ -247,7 +247,7 @@ func refusedSetting(s *sql.Statement) string {
 				return "the gateway reads strings as the SQL standard says; standard_conforming_strings must stay on"
 			}
 		case "":
-			if s.Verb != "reset" && s.Verb != "discard all" {
+			if s.Verb != "reset" && s.Verb != "discard" && s.Verb != "discard all" {
 				return "the name of a setting must not be computed"
 			}
 		}
