@@ -85,7 +85,7 @@ var compared = []string{"tx/s", "p50 µs", "p99 µs", "CPU µs/tx", "MB/s", "CPU
 
 func (r *report) header(w io.Writer) {
 	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go, r.Machine.PostgreSQL)
-	fmt.Fprintf(w, "disk: %s on %s, fdatasync of 4 KiB p50 %.0f µs, p99 %.0f µs\n", r.Disk.Dir, r.Disk.FileSystem, r.Disk.P50, r.Disk.P99)
+	fmt.Fprintf(w, "disk: %s on %s, write and fdatasync of 4 KiB: p50 %.0f µs, p99 %.0f µs, %.0f µs CPU\n", r.Disk.Dir, r.Disk.FileSystem, r.Disk.P50, r.Disk.P99, r.Disk.CPU)
 	fmt.Fprintf(w, "client, proxy and server share the machine; figures are medians over rounds (min–max)\n")
 }
 
