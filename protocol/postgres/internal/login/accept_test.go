@@ -32,7 +32,7 @@ var (
 
 // dialogue has a client send bytes at once and returns what Accept made of
 // them and everything that it answered.
-func dialogue(t *testing.T, o login.AcceptOptions, send ...[]byte) (*login.Client, error, []byte) {
+func dialogue(t *testing.T, o login.AcceptOptions, send ...[]byte) (*login.Client, []byte, error) {
 	t.Helper()
 	client, server := net.Pipe()
 	var all []byte
@@ -49,25 +49,25 @@ func dialogue(t *testing.T, o login.AcceptOptions, send ...[]byte) (*login.Clien
 	require.NoError(t, server.Close())
 	answered := <-answers
 	_ = client.Close()
-	return c, err, answered
+	return c, answered, err
 }
 
 func TestAccept(t *testing.T) {
-	c, err, answer := dialogue(t, login.AcceptOptions{}, startup(3<<16, me))
+	c, answer, err := dialogue(t, login.AcceptOptions{}, startup(3<<16, me))
 	require.NoError(t, err)
 	assert.Empty(t, answer)
 	assert.Equal(t, "me", c.Startup.Params.Get("user"))
 
-	_, err, answer = dialogue(t, login.AcceptOptions{}, gssRequest, sslRequest, startup(3<<16, me))
+	_, answer, err = dialogue(t, login.AcceptOptions{}, gssRequest, sslRequest, startup(3<<16, me))
 	require.NoError(t, err)
 	assert.Equal(t, "NN", string(answer))
 
-	c, err, answer = dialogue(t, login.AcceptOptions{RequireTLS: true}, wire.AppendCancelRequest(nil, 9, []byte("key!")))
+	c, answer, err = dialogue(t, login.AcceptOptions{RequireTLS: true}, wire.AppendCancelRequest(nil, 9, []byte("key!")))
 	require.NoError(t, err)
 	assert.Empty(t, answer)
 	assert.Equal(t, wire.Startup{Kind: wire.CancelRequest, PID: 9, Key: []byte("key!")}, c.Startup)
 
-	_, err, answer = dialogue(t, login.AcceptOptions{}, startup(3<<16|2, "user\x00me\x00_pq_.x\x00\x00\x00"))
+	_, answer, err = dialogue(t, login.AcceptOptions{}, startup(3<<16|2, "user\x00me\x00_pq_.x\x00\x00\x00"))
 	require.NoError(t, err)
 	assert.Equal(t, wire.AppendNegotiateProtocolVersion(nil, "_pq_.x"), answer)
 
@@ -94,7 +94,7 @@ func TestAcceptRefuses(t *testing.T) {
 		"parameter twice":   {send: [][]byte{startup(3<<16, "user\x00me\x00user\x00you\x00\x00")}, code: "08P01"},
 		"required, no cert": {options: login.AcceptOptions{RequireTLS: true}, send: [][]byte{sslRequest, startup(3<<16, me)}, code: "28000"},
 	} {
-		_, err, answer := dialogue(t, c.options, c.send...)
+		_, answer, err := dialogue(t, c.options, c.send...)
 		var refused *login.Refused
 		require.ErrorAs(t, err, &refused, name)
 		assert.Equal(t, c.code, refused.Told.Code, name)
@@ -113,7 +113,7 @@ func TestAcceptRefuses(t *testing.T) {
 // must not count as sent through TLS.
 func TestAcceptTakesNothingInTheClear(t *testing.T) {
 	cert, _ := certificate(t)
-	c, err, answer := dialogue(t, login.AcceptOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}},
+	c, answer, err := dialogue(t, login.AcceptOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}},
 		sslRequest, startup(3<<16, me))
 	assert.Nil(t, c)
 	require.ErrorContains(t, err, "TLS handshake failed")
