@@ -22,22 +22,26 @@ func assignments(c *charsets) []keyword {
 }
 
 // name skips the rest of a name that a keyword began, the quote that closes
-// it, and what assigns to it. assigned tells whether something does.
-func (c *charsets) name(b []byte, i int, skip func(b []byte, i int) int) (value int, assigned bool) {
+// it, and what assigns to it, with white space and, in SQL, comments between. assigned
+// tells whether something does.
+func (c *charsets) name(b []byte, i int, comments bool) (value int, assigned bool) {
 	i = c.ident.run(b, i, 24)
 	for n := 0; n < 3 && i < len(b) && (isQuote(b[i]) || b[i] == '\\' || b[i] == ']'); n++ {
 		i++
 	}
-	i = skip(b, i)
+	skip := func(i int) int {
+		if comments {
+			return c.skipBlank(b, i)
+		}
+		return c.blank.run(b, i, 256)
+	}
+	i = skip(i)
 	for n := 0; n < 3 && i < len(b) && (b[i] == '=' || b[i] == ':' || b[i] == '>'); n++ {
 		assigned = true
 		i++
 	}
-	return skip(b, i), assigned
+	return skip(i), assigned
 }
-
-// skipSpace skips white space.
-func (c *charsets) skipSpace(b []byte, i int) int { return c.blank.run(b, i, 256) }
 
 // skipBlank skips white space and comments as in SQL, but no more than people write.
 func (c *charsets) skipBlank(b []byte, i int) int {
@@ -58,7 +62,7 @@ func (c *charsets) skipBlank(b []byte, i int) int {
 
 // password finds whatever is assigned, and the literal of SQL's PASSWORD '…'.
 func (c *charsets) password(b []byte, lo, hi int, loose bool) (span, bool) {
-	i, assigned := c.name(b, hi, c.skipBlank)
+	i, assigned := c.name(b, hi, true)
 	option := lo >= 2 && b[lo-1] == '-' && b[lo-2] == '-' && i > hi // --password word
 	literal := i < len(b) && startsLiteral(b, i)
 	if loose || !assigned && !option && !literal {
@@ -172,12 +176,11 @@ func isPlaceholder(v []byte) bool {
 		return true
 	case v[0] == '?', v[0] == ':' && len(v) > 1:
 		return len(v) == 1 || v[0] == ':'
-	case len(v) > 9:
-		return false
 	}
-	switch string(bytes.ToLower(v)) {
-	case "null", "true", "false", "none", "nil", "undefined", "default":
-		return true
+	for _, word := range [...]string{"null", "true", "false", "none", "nil", "undefined", "default"} {
+		if bytes.EqualFold(v, []byte(word)) {
+			return true
+		}
 	}
 	return false
 }
@@ -188,7 +191,7 @@ const leastRandom, mostRandom = 16, 128
 
 // secret finds what is assigned if it looks random.
 func (c *charsets) secret(b []byte, _, hi int, loose bool) (span, bool) {
-	i, assigned := c.name(b, hi, c.skipSpace)
+	i, assigned := c.name(b, hi, false)
 	if !assigned {
 		return span{}, false
 	}
@@ -252,7 +255,7 @@ func (c *charsets) bearer(b []byte, _, hi int, loose bool) (span, bool) {
 // authorization finds the credentials of an Authorization header.
 func (c *charsets) authorization(b []byte, _, hi int, loose bool) (span, bool) {
 	const least = 8
-	i, assigned := c.name(b, hi, c.skipSpace)
+	i, assigned := c.name(b, hi, false)
 	if !assigned {
 		return span{}, false
 	}

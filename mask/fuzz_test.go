@@ -87,24 +87,24 @@ func TestSuspectCoversEveryPart(t *testing.T) {
 }
 
 // Text made to be read over and over must not take much longer than other
-// text of its length: quadratic work takes seconds here.
+// text of its length: under the race detector, quadratic work takes seconds here.
 func TestHostileTextTakesLinearWork(t *testing.T) {
 	s := everything(t)
 	for _, unit := range []string{
 		"password", "password=", "password='", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY", "token=", "token=1", "sk-", " sk-", "+1", "+1 ", "@", "a@", "a@b.",
 		"1", "1 ", "A1 ", "DE89", "DE89 ", "123-45-", "/*", "password/*", "$", "$a$", "password $", "identified", "bearer ", "authorization:", "4111 1111 1111 1", "SG.", ".atlasv1.",
 	} {
-		b := []byte(strings.Repeat(unit, 100<<10/len(unit)))
+		b := []byte(strings.Repeat(unit, 32<<10/len(unit)))
 		best := time.Hour
 		for range 3 {
 			start := time.Now()
 			s.Suspect(b)
 			s.Redact(bytes.Clone(b))
-			if best = min(best, time.Since(start)); best < 100*time.Millisecond {
+			if best = min(best, time.Since(start)); best < 200*time.Millisecond {
 				break
 			}
 		}
-		require.Less(t, best, time.Second, unit)
+		require.Less(t, best, 400*time.Millisecond, unit)
 	}
 }
 

@@ -1,7 +1,6 @@
 package mask
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -143,21 +142,15 @@ func (s *Set) Redact(b []byte) int {
 		if sp.lo > end {
 			n++
 		}
-		if lo := max(sp.lo, end); lo < sp.hi {
-			copy(b[lo:sp.hi], asterisks(sp.hi-lo))
-			end = sp.hi
+		for lo := max(sp.lo, end); lo < sp.hi; {
+			lo += copy(b[lo:sp.hi], asterisks)
 		}
+		end = max(end, sp.hi)
 	}
 	return n
 }
 
-func asterisks(n int) []byte {
-	const some = "****************************************************************"
-	if n <= len(some) {
-		return []byte(some[:n])
-	}
-	return bytes.Repeat([]byte("*"), n)
-}
+const asterisks = "****************************************************************"
 
 // Digest identifies the rules in force, in hex: the same for the same rules in
 // the same order, in every process. It shows no key.
