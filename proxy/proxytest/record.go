@@ -28,6 +28,7 @@ type Record struct {
 	appends int   // how many there were
 	failAt  int   // the append that fails; 0 for none
 	failed  error
+	watch   func(need recorder.Need, events []*recorder.Event)
 	changed chan struct{} // closed at the next change
 }
 
@@ -37,9 +38,12 @@ func NewRecord() *Record {
 }
 
 // Append implements recorder.Log.
-func (r *Record) Append(_ context.Context, _ recorder.Need, events ...*recorder.Event) error {
+func (r *Record) Append(_ context.Context, need recorder.Need, events ...*recorder.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.watch != nil {
+		r.watch(need, events)
+	}
 	if r.failed != nil {
 		return r.failed
 	}
@@ -74,6 +78,15 @@ func (r *Record) FailAfter(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failAt = r.appends + n + 1
+}
+
+// Watch has f called at the beginning of every append, also of those that
+// fail: what it sees elsewhere was done before the events were recorded. f
+// must not call the record.
+func (r *Record) Watch(f func(need recorder.Need, events []*recorder.Event)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watch = f
 }
 
 // Appends returns how many appends succeeded.
