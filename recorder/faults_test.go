@@ -148,8 +148,8 @@ func script(dir string, fsys fileSystem, need Need, a *acked) error {
 			if err := a.append(j, need, opened(id)); err != nil {
 				return err
 			}
-			for range 5 {
-				if err := a.append(j, need, operation(id, 1, "select 1"), output(id, 1, strings.Repeat("x", 900))); err != nil {
+			for range 3 {
+				if err := a.append(j, need, operation(id, 1, "select 1"), output(id, 1, strings.Repeat("x", 1700))); err != nil {
 					return err
 				}
 				if err := a.append(j, need, ended(id, 1)); err != nil {
@@ -217,7 +217,7 @@ func TestEveryFaultIsSurvived(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			for n := int64(1); ; n++ {
-				dir := t.TempDir()
+				dir := tempDir(t)
 				a := &acked{next: make(map[string]uint64)}
 				fsys := &faultFS{fileSystem: quickFS{}, at: n, err: fault.err, short: fault.short, onlyAt: fault.onlyAt}
 				err := script(dir, fsys, Durable, a)
@@ -316,7 +316,7 @@ func TestPowerCutLosesNothingDurable(t *testing.T) {
 		rounds = 500
 	}
 	for range rounds {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		fsys := &powerFS{}
 		j, err := OpenJournal(dir, Options{SegmentSize: minSegmentSize, fs: fsys, Logger: quiet(), SyncInterval: 2 * time.Millisecond, CheckpointInterval: 3 * time.Millisecond})
 		require.NoError(t, err)

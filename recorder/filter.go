@@ -26,6 +26,15 @@ type Filter struct {
 	Outcome []protocol.Result
 }
 
+// Matches reports whether a session that was opened so has the principal and
+// the target that f asks for.
+func (f *Filter) Matches(o *Opened) bool {
+	if o == nil {
+		return f.Principal == "" && f.Target == ""
+	}
+	return f.principal(&o.Principal) && match(f.Target, o.Target)
+}
+
 func (f *Filter) operations() bool { return f.Verb != "" || len(f.Outcome) > 0 }
 
 func (f *Filter) principal(p *identity.Principal) bool {

@@ -119,3 +119,15 @@ func TestOpenSessionsEndAsAbandoned(t *testing.T) {
 	j = open(t, dir, Options{})
 	require.Empty(t, j.Recovery())
 }
+
+// tempDir is a directory in memory where there is such a place: most tests
+// make many small files and do not care for the disk.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "journal")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}

@@ -176,8 +176,5 @@ func (s *listed) matches(f *Filter) bool {
 	if s.Events == 0 || f.operations() && !s.hit || !f.times(s.First, s.Last) {
 		return false
 	}
-	if s.Opened == nil {
-		return f.Principal == "" && f.Target == ""
-	}
-	return f.principal(&s.Opened.Principal) && match(f.Target, s.Opened.Target)
+	return f.Matches(s.Opened)
 }

@@ -36,7 +36,7 @@ func sessions(t testing.TB, r *Record, f Filter) map[string]*SessionInfo {
 }
 
 func TestSessionsAndTheirStates(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	ctx := context.Background()
 	j := open(t, dir, Options{SegmentSize: minSegmentSize})
 	require.NoError(t, j.Append(ctx, Taken, opened("crashed"), operation("crashed", 1, "a")))
@@ -69,7 +69,7 @@ func TestSessionsAndTheirStates(t *testing.T) {
 }
 
 func TestAbandonedOutcomes(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	j := open(t, dir, Options{})
 	ask := operation("s", 2, "b")
 	ask.Decision = &protocol.Decision{Verdict: protocol.Ask}
@@ -95,7 +95,7 @@ func TestAbandonedOutcomes(t *testing.T) {
 }
 
 func TestFilters(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	j := open(t, dir, Options{})
 	base := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	add := func(id, who, target, verb string, result protocol.Result, at time.Time) {
@@ -143,7 +143,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestReadingWhileWriting(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	j := open(t, dir, Options{SegmentSize: minSegmentSize})
 	ctx, cancel := context.WithCancel(context.Background())
 	const events = 3000
@@ -187,7 +187,7 @@ func TestReadingWhileWriting(t *testing.T) {
 }
 
 func TestDamageIsNamedAndReadingGoesOn(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	sample(t, dir)
 	numbers, err := listSegments(dir)
 	require.NoError(t, err)
@@ -228,7 +228,7 @@ func (upper) Render(w io.Writer, kind string, shape, payload []byte) error {
 }
 
 func TestViewRendersThroughShapes(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	j := open(t, dir, Options{})
 	part := output("s", 1, "row")
 	part.Part.Shape = 7
@@ -261,7 +261,7 @@ func TestViewRendersThroughShapes(t *testing.T) {
 }
 
 func TestExport(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	j := open(t, dir, Options{})
 	require.NoError(t, j.Append(context.Background(), Taken, opened("s"), output("s", 1, "\x00row")))
 	var b bytes.Buffer
@@ -278,7 +278,7 @@ func TestExport(t *testing.T) {
 }
 
 func TestOpenWhatIsNoJournal(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	_, err := Open(dir)
 	require.ErrorContains(t, err, dir+" is not a journal")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, formatName), []byte("sallyport journal 2\nid 00\n"), 0o600))

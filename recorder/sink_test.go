@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,9 +74,9 @@ func TestSlowSinkBacksOffAndKeepsTheNewest(t *testing.T) {
 		var tries []time.Duration
 		var got []uint64
 		start := time.Now()
-		up := false
+		var up atomic.Bool
 		s := startSender(sinkFunc(func(_ context.Context, c Checkpoint) error {
-			if !up {
+			if !up.Load() {
 				tries = append(tries, time.Since(start))
 				return errors.New("away")
 			}
@@ -90,7 +91,7 @@ func TestSlowSinkBacksOffAndKeepsTheNewest(t *testing.T) {
 		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second}, tries)
 		require.Equal(t, sinkQueue, s.state().Waiting)
 		require.Equal(t, 2*sinkQueue, s.state().Dropped)
-		up = true
+		up.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Len(t, got, sinkQueue)

@@ -58,7 +58,7 @@ func verify(t testing.TB, dir string, opts VerifyOptions) *Report {
 }
 
 func TestVerifyAcceptsWhatWasWritten(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	key, newest := sample(t, dir)
 	r := verify(t, dir, VerifyOptions{Key: key, Checkpoint: newest.Note})
 	require.Empty(t, r.Findings)
@@ -74,7 +74,7 @@ func TestVerifyAcceptsWhatWasWritten(t *testing.T) {
 }
 
 func TestVerifyAcceptsAJournalThatWasRecovered(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	sample(t, dir)
 	for i := range 3 {
 		j := open(t, dir, Options{SegmentSize: minSegmentSize, CheckpointInterval: time.Hour})
@@ -152,7 +152,7 @@ func tamper(t *testing.T, dir, name, what string, changed []byte, opts VerifyOpt
 }
 
 func TestVerifyFindsEveryChangedByte(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	key, newest := sample(t, dir)
 	opts := VerifyOptions{Key: key, Checkpoint: newest.Note}
 	step := 149
@@ -214,7 +214,7 @@ func pieces(t *testing.T, name string, data []byte) [][]byte {
 }
 
 func TestVerifyFindsWhatIsDroppedSwappedOrRepeated(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	key, newest := sample(t, dir)
 	opts := VerifyOptions{Key: key, Checkpoint: newest.Note}
 	for _, name := range evidence(t, dir) {
@@ -241,7 +241,7 @@ func TestVerifyFindsWhatIsDroppedSwappedOrRepeated(t *testing.T) {
 
 // A careful forger mends the checksum.
 func TestVerifyFindsAForgedRecord(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	key, _ := sample(t, dir)
 	for _, name := range evidence(t, dir) {
 		if !strings.HasSuffix(name, segmentSuffix) {
@@ -272,9 +272,9 @@ func TestVerifyFindsAForgedRecord(t *testing.T) {
 }
 
 func TestVerifyFindsRollbackWithACheckpointKeptElsewhere(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	key, old := sample(t, dir)
-	early := t.TempDir()
+	early := tempDir(t)
 	require.NoError(t, os.CopyFS(early+"/j", os.DirFS(dir)))
 	j := open(t, dir, Options{})
 	require.NoError(t, j.Append(context.Background(), Durable, opened("more")))
@@ -301,14 +301,14 @@ func TestVerifyFindsRollbackWithACheckpointKeptElsewhere(t *testing.T) {
 }
 
 func TestVerifyRefusesAnotherKey(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	sample(t, dir)
-	other := t.TempDir()
+	other := tempDir(t)
 	key, _ := sample(t, other)
 	r := verify(t, dir, VerifyOptions{Key: key})
 	require.NotEmpty(t, r.Findings)
 	_, err := Verify(context.Background(), dir, VerifyOptions{Key: "nonsense"})
 	require.Error(t, err)
-	_, err = Verify(context.Background(), t.TempDir(), VerifyOptions{Key: key})
+	_, err = Verify(context.Background(), tempDir(t), VerifyOptions{Key: key})
 	require.ErrorContains(t, err, "not a journal")
 }
