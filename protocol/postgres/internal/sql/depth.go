@@ -10,7 +10,7 @@ package sql
 
 const (
 	levelCost = 6
-	maxNested = 280
+	maxNested = 240
 )
 
 type level struct {

@@ -3,7 +3,8 @@ package sql
 import "github.com/sallyport/sallyport/protocol"
 
 // with walks a WITH clause and then do, in which its names are known. Without
-// RECURSIVE a query sees only the names before it.
+// RECURSIVE a query sees only the names before it. What its queries give may
+// flow anywhere in the statement, so it counts as stored if anything is.
 func (w *walker) with(clause *value, do func()) {
 	before := len(w.ctes)
 	recursive := clause.flag("recursive")
@@ -20,8 +21,11 @@ func (w *walker) with(clause *value, do func()) {
 			w.ctes = append(w.ctes, cte.text("ctename"))
 		}
 	}
+	stored := w.stored
 	for _, cte := range bodies {
+		w.stored = true
 		w.children("CommonTableExpr", cte)
+		w.stored = stored
 		if !recursive {
 			w.ctes = append(w.ctes, cte.text("ctename"))
 		}
@@ -33,11 +37,13 @@ func (w *walker) with(clause *value, do func()) {
 // selects walks SELECT, VALUES and TABLE, with their set operations.
 func (w *walker) selects(b *value) {
 	w.while(false, false, 0, func() {
-		into := intoOf(b)
-		w.storing(w.stored || into != nil, func() {
-			w.st.Effects |= read
-			w.with(b.get("withClause"), func() { w.selectBody(b) })
-		})
+		w.st.Effects |= read
+		stored := w.stored
+		if intoOf(b) != nil {
+			w.stored, w.st.facts.stores = true, true
+		}
+		w.with(b.get("withClause"), func() { w.selectBody(b) })
+		w.stored = stored
 	})
 }
 
@@ -46,13 +52,7 @@ func (w *walker) selectBody(b *value) {
 	if b.get("larg") != nil {
 		f.setop = true
 	}
-	for i := range b.list("targetList") {
-		_, target := b.list("targetList")[i].node()
-		w.plain = true
-		w.any(target.get("val"))
-		w.plain = false
-		w.any(target.get("indirection"))
-	}
+	w.outputs(b.list("targetList"))
 	if into := b.get("intoClause"); into != nil {
 		w.touch(into.get("rel"), schema|write)
 		w.children("IntoClause", into, "rel")
@@ -76,7 +76,7 @@ func (w *walker) insert(b *value, top bool) {
 		w.with(b.get("withClause"), func() {
 			conflict := b.get("onConflictClause")
 			returns := len(b.list("returningList")) > 0
-			w.target(b.get("relation"), write, conflict != nil || returns, conflict != nil || returns && !top)
+			w.target(b.get("relation"), write, conflict != nil || returns, conflict != nil || w.stored)
 			w.storing(true, func() { w.any(b.get("selectStmt")) })
 			if conflict != nil {
 				before := w.conflict
@@ -109,7 +109,7 @@ func (w *walker) update(b *value, top bool) {
 func (w *walker) deletes(b *value, top bool) {
 	w.while(false, false, 0, func() {
 		w.with(b.get("withClause"), func() {
-			w.target(b.get("relation"), destroy, true, w.stored || !top)
+			w.target(b.get("relation"), destroy, true, w.stored)
 			w.any(b.get("usingClause"))
 			w.where(b)
 			w.returning(b, top)
@@ -152,21 +152,27 @@ func (w *walker) where(b *value) {
 }
 
 // returning walks RETURNING. At the top its rows go to the client; inside WITH
-// they flow on, perhaps into something written.
+// they flow on.
 func (w *walker) returning(b *value, top bool) {
 	if len(b.list("returningList")) == 0 {
 		return
 	}
 	w.st.Effects |= read
-	w.storing(w.stored || !top, func() {
-		for i := range b.list("returningList") {
-			_, target := b.list("returningList")[i].node()
-			w.plain = true
-			w.any(target.get("val"))
-			w.plain = false
-			w.any(target.get("indirection"))
-		}
-	})
+	stored := w.stored
+	w.stored = stored && !top
+	w.outputs(b.list("returningList"))
+	w.stored = stored
+}
+
+// outputs walks the columns that a query gives.
+func (w *walker) outputs(targets []value) {
+	for i := range targets {
+		_, target := targets[i].node()
+		w.plain = true
+		w.any(target.get("val"))
+		w.plain = false
+		w.any(target.get("indirection"))
+	}
 }
 
 func (w *walker) copies(b *value) {

@@ -136,8 +136,10 @@ func (w *walker) typed(typ string, b *value) {
 		w.relation(b)
 	case "Alias":
 		w.st.facts.alias(b.text("aliasname"))
-	case "RangeSubselect", "RangeFunction", "RangeTableFunc", "JsonTable":
+	case "RangeSubselect":
 		w.children(typ, b)
+	case "RangeFunction":
+		w.functions(b)
 	case "JoinExpr":
 		w.join(b)
 	case "WithClause":
@@ -207,6 +209,24 @@ func (w *walker) indirection(b *value) {
 			w.any(item)
 		}
 	}
+}
+
+// functions walks FROM f(…): each function comes with a list of columns or an
+// empty place.
+func (w *walker) functions(b *value) {
+	for i := range b.list("functions") {
+		typ, pair := b.list("functions")[i].node()
+		items := pair.list("items")
+		if typ != "List" || len(items) == 0 || len(items) > 2 {
+			w.everything("a function in FROM")
+			continue
+		}
+		w.any(&items[0])
+		if len(items) == 2 && len(items[1].fields) > 0 {
+			w.any(&items[1])
+		}
+	}
+	w.children("RangeFunction", b, "functions")
 }
 
 func (w *walker) operator(typ string, b *value) {
