@@ -24,7 +24,7 @@ func approvals(t testing.TB, p *Plugin) {
 		early = s.back.wrote() - before
 		return approve.Answer{Digest: q.Digest, Approved: true, By: "ann"}, nil
 	})
-	if _, err := c.Do(deadline(t), p.Asked); err != nil {
+	if _, err := c.Do(s.soon(t), p.Asked); err != nil {
 		t.Errorf("%q was approved and fails: %v", p.Asked, err)
 	}
 	if early > 0 {
@@ -32,13 +32,13 @@ func approvals(t testing.TB, p *Plugin) {
 	}
 	before = s.back.wrote()
 	s.people.Deny("not today")
-	if _, err := c.Do(deadline(t), p.Asked); err == nil {
+	if _, err := c.Do(s.soon(t), p.Asked); err == nil {
 		t.Errorf("%q was denied by a person and succeeds", p.Asked)
 	}
 	if n := s.back.wrote() - before; n > 0 {
 		t.Errorf("%d bytes reached the target for %q, which a person denied", n, p.Asked)
 	}
-	if _, err := c.Do(deadline(t), p.Read); err != nil {
+	if _, err := c.Do(s.soon(t), p.Read); err != nil {
 		t.Errorf("after a denial the session is not usable: %v", err)
 	}
 }
@@ -52,20 +52,20 @@ func clientGone(t testing.TB, p *Plugin) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = c.Do(deadline(t), p.Asked)
+		_, _ = c.Do(s.soon(t), p.Asked)
 	}()
-	if !soon(patience, func() bool { return len(s.people.Asked()) == 1 }) {
+	if !becomes(s.p.patience(), func() bool { return len(s.people.Asked()) == 1 }) {
 		t.Fatalf("nobody was asked about %q", p.Asked)
 	}
 	conn.Close()
 	c.Close()
 	<-done
-	if !soon(patience/4, func() bool { return s.people.Withdrawn() == 1 }) {
+	if !becomes(s.p.patience()/4, func() bool { return s.people.Withdrawn() == 1 }) {
 		t.Errorf("the client left, and the question stands; read ahead while Begin waits, and cancel its context")
 		s.End(s.Sessions()[0].ID, "the test goes on")
 	}
 	closed := func() bool { return s.count(recorder.KindSessionClosed) == 1 }
-	if !soon(patience, closed) {
+	if !becomes(s.p.patience(), closed) {
 		t.Fatalf("the session stays open although its client left")
 	}
 	if rest := withoutGoodbye(s.back.since(before), p.Goodbye); len(rest) > 0 {
@@ -98,7 +98,7 @@ func targetGone(t testing.TB, p *Plugin) {
 	c, conn := s.agent(t)
 	s.must(t, c, p.Read)
 	s.back.breakAfter(p.LargeBytes / 16)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), s.p.patience())
 	defer cancel()
 	_, err := c.Drain(ctx, p.Large)
 	switch {
@@ -107,7 +107,7 @@ func targetGone(t testing.TB, p *Plugin) {
 	case errors.Is(err, context.DeadlineExceeded):
 		t.Errorf("the target left in the middle of a result, and the client waits for ever")
 	}
-	if !soon(patience/4, func() bool { return s.count(recorder.KindSessionClosed) == 1 }) {
+	if !becomes(s.p.patience()/4, func() bool { return s.count(recorder.KindSessionClosed) == 1 }) {
 		t.Errorf("the session stays open although its target left")
 	}
 	conn.Close()
@@ -129,20 +129,20 @@ func ended(t testing.TB, p *Plugin) {
 	before := s.Record.PayloadBytes()
 	result := make(chan error, 1)
 	go func() {
-		_, err := c.Drain(deadline(t), p.Large)
+		_, err := c.Drain(s.soon(t), p.Large)
 		result <- err
 	}()
-	if !soon(patience, func() bool { return s.Record.PayloadBytes() > before }) {
+	if !becomes(s.p.patience(), func() bool { return s.Record.PayloadBytes() > before }) {
 		t.Fatalf("nothing of %q is recorded", p.Large)
 	}
 	s.endOne(t, result, p.Large, true)
 
 	c, _ = s.agent(t)
 	go func() {
-		_, err := c.Do(deadline(t), p.Asked)
+		_, err := c.Do(s.soon(t), p.Asked)
 		result <- err
 	}()
-	if !soon(patience, func() bool { return len(s.people.Asked()) == 1 }) {
+	if !becomes(s.p.patience(), func() bool { return len(s.people.Asked()) == 1 }) {
 		t.Fatalf("nobody was asked about %q", p.Asked)
 	}
 	s.endOne(t, result, p.Asked, false)
@@ -163,8 +163,8 @@ func (s *stage) endOne(t testing.TB, result <-chan error, op string, quick bool)
 		t.Errorf("the session was ended while %q ran, and the client was told of success", op)
 	}
 	gone := func() bool { return len(s.Sessions()) == 0 }
-	if !soon(time.Second-time.Since(began), gone) {
+	if !becomes(time.Second-time.Since(began), gone) {
 		t.Errorf("a second after it was ended while %q ran, the session is still there", op)
-		soon(patience, gone)
+		becomes(s.p.patience(), gone)
 	}
 }

@@ -39,7 +39,7 @@ func look(t testing.TB, s *stage, op string, forms map[string][]byte) string {
 	before := s.front.wrote()
 	c, _ := s.agent(t)
 	var seen []byte
-	value, err := c.Do(deadline(t), op)
+	value, err := c.Do(s.soon(t), op)
 	if err != nil {
 		seen = []byte(err.Error()) // an error is a form too
 	}

@@ -18,7 +18,7 @@ func stranger(t testing.TB, p *Plugin) {
 	before := s.back.wrote()
 	c, _, err := s.connect(t, "token-that-nobody-made")
 	if err == nil {
-		_, err = c.Do(deadline(t), p.Read)
+		_, err = c.Do(s.soon(t), p.Read)
 	}
 	if err == nil {
 		t.Errorf("a client with a wrong token was let in")
@@ -34,7 +34,7 @@ func stranger(t testing.TB, p *Plugin) {
 		}
 		return false
 	}
-	if !soon(patience/4, refused) {
+	if !becomes(s.p.patience()/4, refused) {
 		t.Errorf("the record does not say that a client was refused; call Gate.Refused")
 	}
 	if s.Log.Contains("token-that-nobody-made") || s.Record.Holds([]byte("token-that-nobody-made")) {
@@ -127,7 +127,7 @@ func recordedRun(t testing.TB, p *Plugin, n int) (*sentry, error) {
 				s.people.Approve()
 			}
 			guard.waits()
-			_, err := c.Do(deadline(t), op)
+			_, err := c.Do(s.soon(t), op)
 			if err != nil && s.Record.Ready() == nil {
 				return guard, fmt.Errorf("%q fails although the record takes everything: %w", op, err)
 			}
@@ -176,7 +176,7 @@ func denials(t testing.TB, p *Plugin) {
 	c, _ := s.agent(t)
 	want := s.must(t, c, p.Read)
 	before := s.back.wrote()
-	if _, err := c.Do(deadline(t), p.Denied); err == nil {
+	if _, err := c.Do(s.soon(t), p.Denied); err == nil {
 		t.Errorf("%q was not denied", p.Denied)
 	}
 	if n := s.back.wrote() - before; n > 0 {
@@ -185,10 +185,10 @@ func denials(t testing.TB, p *Plugin) {
 	ops := []string{p.Read, p.Denied, p.Read, p.Write, p.Denied, p.Denied, p.Read}
 	var results []Result
 	if pl, ok := c.(Pipeliner); ok {
-		results = pl.Pipeline(deadline(t), ops)
+		results = pl.Pipeline(s.soon(t), ops)
 	} else {
 		for _, op := range ops {
-			v, err := c.Do(deadline(t), op)
+			v, err := c.Do(s.soon(t), op)
 			results = append(results, Result{v, err})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/mask"
@@ -54,6 +55,9 @@ type Plugin struct {
 	// Masks hide Secret.
 	Masks []mask.Rule
 
+	// Patience is how long the kit waits for what must happen soon; zero
+	// means 10 s.
+	Patience time.Duration
 	// Goodbye is what the plugin may send to leave a target whose session
 	// failed, such as PostgreSQL's Terminate message. Optional.
 	Goodbye []byte
@@ -116,6 +120,13 @@ func (p *Plugin) validate() error {
 		return fmt.Errorf("protocoltest: LargeBytes is %d, which must be at least four times Memory (%d)", p.LargeBytes, p.memory())
 	}
 	return nil
+}
+
+func (p *Plugin) patience() time.Duration {
+	if p.Patience > 0 {
+		return p.Patience
+	}
+	return 10 * time.Second
 }
 
 func (p *Plugin) memory() int64 {

@@ -12,9 +12,6 @@ import (
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
-// patience is how long the kit waits for what must happen soon.
-const patience = 10 * time.Second
-
 // stage is a gateway with the plugin, between a client and a target that the
 // kit watches.
 type stage struct {
@@ -62,7 +59,7 @@ func start(t testing.TB, p *Plugin, masks ...mask.Rule) *stage {
 func (s *stage) connect(t testing.TB, token string) (Client, net.Conn, error) {
 	t.Helper()
 	conn := s.Dial(t)
-	c, err := s.p.Connect(deadline(t), conn, user, token)
+	c, err := s.p.Connect(s.soon(t), conn, user, token)
 	if err != nil {
 		return nil, conn, err
 	}
@@ -86,16 +83,16 @@ func (s *stage) agent(t testing.TB) (Client, net.Conn) {
 // must carries out an operation that has to succeed.
 func (s *stage) must(t testing.TB, c Client, op string) []byte {
 	t.Helper()
-	v, err := c.Do(deadline(t), op)
+	v, err := c.Do(s.soon(t), op)
 	if err != nil {
 		t.Fatalf("%q fails: %v\n%s", op, err, s.Log)
 	}
 	return v
 }
 
-// deadline returns a context that ends when patience does.
-func deadline(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// soon returns a context for what must happen soon.
+func (s *stage) soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), s.p.patience())
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -111,8 +108,8 @@ func (s *stage) ops() []proxytest.Operation {
 	return list
 }
 
-// soon waits until what is true, and reports whether it came true in time.
-func soon(limit time.Duration, what func() bool) bool {
+// becomes waits until what is true, and reports whether it came true in time.
+func becomes(limit time.Duration, what func() bool) bool {
 	for end := time.Now().Add(limit); !what(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false

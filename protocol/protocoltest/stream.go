@@ -56,11 +56,11 @@ func (s *stage) script(t testing.TB) (seen []byte, front, back int64) {
 	scoped(t, func(t testing.TB) {
 		c, _ := s.agent(t)
 		for _, op := range []string{s.p.Read, s.p.Write, s.p.Denied, s.p.Read} {
-			v, err := c.Do(deadline(t), op)
+			v, err := c.Do(s.soon(t), op)
 			fmt.Fprintf(&saw, "%s: %q, %t\n", op, v, err == nil)
 		}
 	})
-	if !soon(patience, func() bool { return s.count(recorder.KindSessionClosed) > closed }) {
+	if !becomes(s.p.patience(), func() bool { return s.count(recorder.KindSessionClosed) > closed }) {
 		t.Fatalf("the session stays open although its client left")
 	}
 	list := s.ops()
@@ -135,7 +135,7 @@ func unknown(t testing.TB, p *Plugin) {
 	if _, err := conn.Write(p.Unknown); err != nil {
 		t.Fatalf("protocoltest: %v", err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience / 2))
+	_ = conn.SetReadDeadline(time.Now().Add(s.p.patience() / 2))
 	if n, err := conn.Read(make([]byte, 4096)); n == 0 {
 		if e, ok := err.(net.Error); ok && e.Timeout() {
 			t.Errorf("the unknown message %.40q is not answered, and the connection stays open", p.Unknown)
@@ -144,7 +144,7 @@ func unknown(t testing.TB, p *Plugin) {
 		}
 	}
 	c.Close()
-	soon(patience, func() bool { return s.count(recorder.KindSessionClosed) == 1 })
+	becomes(s.p.patience(), func() bool { return s.count(recorder.KindSessionClosed) == 1 })
 	if rest := withoutGoodbye(s.back.since(before), p.Goodbye); len(rest) > 0 {
 		t.Errorf("%d bytes of an unknown message reached the target: %.80q", len(rest), rest)
 	}
