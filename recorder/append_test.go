@@ -89,7 +89,7 @@ func randomString(r *rand.Rand) string {
 }
 
 func TestEventsComeBackAsTheyWere(t *testing.T) {
-	rounds := 3000
+	rounds := 1000
 	if soak() {
 		rounds = 1e6
 	}

@@ -52,7 +52,7 @@ func statement() *Event {
 }
 
 func BenchmarkAppendWithoutDisk(b *testing.B) {
-	benchAppend(b, Options{fs: swapFS{}}, Taken, statement())
+	benchAppend(b, Options{fs: swapFS{}, SegmentSize: defaultSegmentSize}, Taken, statement())
 }
 
 // swapFS is the disk for everything but segments.
@@ -65,15 +65,17 @@ func (swapFS) Create(name string) (file, error) {
 	return diskFS{}.Create(name)
 }
 
-func BenchmarkAppendTaken(b *testing.B) { benchAppend(b, Options{fs: diskFS{}}, Taken, statement()) }
+func BenchmarkAppendTaken(b *testing.B) {
+	benchAppend(b, Options{fs: diskFS{}, SegmentSize: defaultSegmentSize}, Taken, statement())
+}
 func BenchmarkAppendDurable(b *testing.B) {
-	benchAppend(b, Options{fs: diskFS{}}, Durable, statement())
+	benchAppend(b, Options{fs: diskFS{}, SegmentSize: defaultSegmentSize}, Durable, statement())
 }
 
 func BenchmarkAppendParallel(b *testing.B) {
 	for _, writers := range []int{8, 64} {
 		b.Run(fmt.Sprint(writers), func(b *testing.B) {
-			j := open(b, b.TempDir(), Options{fs: diskFS{}})
+			j := open(b, b.TempDir(), Options{fs: diskFS{}, SegmentSize: defaultSegmentSize})
 			var n atomic.Int64
 			b.SetParallelism(writers / 2)
 			b.ReportAllocs()

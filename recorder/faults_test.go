@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,6 +232,43 @@ func TestEveryFaultIsSurvived(t *testing.T) {
 				require.ErrorIs(t, err, fault.err, "call %d: the failure is to be reported", n)
 			}
 		})
+	}
+}
+
+// A fault while the journal is being recovered leaves it as good as it was.
+func TestEveryFaultOfARecoveryIsSurvived(t *testing.T) {
+	crashed := tempDir(t)
+	a := &acked{next: make(map[string]uint64)}
+	j := open(t, crashed, Options{SegmentSize: minSegmentSize, CheckpointInterval: time.Hour})
+	for i := range 6 {
+		id := fmt.Sprint("s", i)
+		require.NoError(t, a.append(j, Durable, opened(id), operation(id, 1, "x"), output(id, 1, strings.Repeat("x", 1500))))
+		if i == 3 {
+			_, err := j.Checkpoint()
+			require.NoError(t, err)
+		}
+	}
+	_, err := j.tail.f.WriteAt([]byte("\x00\x00\x01\x00torn"), j.tail.offset)
+	require.NoError(t, err)
+	crash(j)
+	for n := int64(1); ; n++ {
+		dir := tempDir(t) + "/j"
+		require.NoError(t, os.CopyFS(dir, os.DirFS(crashed)))
+		require.NoError(t, os.Chmod(filepath.Join(dir, keyName), 0o600))
+		fsys := &faultFS{fileSystem: quickFS{}, at: n, err: syscall.EIO, short: true}
+		j, err := OpenJournal(dir, Options{SegmentSize: minSegmentSize, fs: fsys, Logger: quiet(), CheckpointInterval: time.Hour})
+		if err == nil {
+			require.Len(t, j.Recovery().Torn, 1)
+			require.Len(t, j.Recovery().Abandoned, 6)
+			err = j.Close()
+		}
+		a.holds(t, dir, fmt.Sprintf("call %d", n))
+		if !fsys.fired() {
+			require.NoError(t, err)
+			require.Greater(t, n, int64(15), "recovery is to use the disk")
+			return
+		}
+		require.ErrorIs(t, err, syscall.EIO)
 	}
 }
 

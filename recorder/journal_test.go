@@ -33,6 +33,9 @@ func open(t testing.TB, dir string, opts Options) *Journal {
 	if opts.fs == nil {
 		opts.fs = quickFS{}
 	}
+	if opts.SegmentSize == 0 {
+		opts.SegmentSize = 1 << 20
+	}
 	j, err := OpenJournal(dir, opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = j.Close() })

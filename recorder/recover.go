@@ -67,6 +67,7 @@ func (j *Journal) recover() error {
 		}
 	}
 	j.heads.newest = nil
+	j.headsUrgent = j.heads.tree.size > j.checkpoint.Size
 	return nil
 }
 

@@ -40,7 +40,9 @@ func (j *Journal) sign() (Checkpoint, error) {
 	if err != nil {
 		return j.checkpoint, err
 	}
-	if len(changed) == 0 {
+	// Heads that a gateway before wrote and did not sign any more are signed
+	// now.
+	if len(changed) == 0 && j.heads.tree.size == j.checkpoint.Size {
 		return j.checkpoint, nil
 	}
 	c, err := j.addHeads(heads, events)
