@@ -75,7 +75,12 @@ func (f *frontend) parse(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
+	refuse, err := f.fenced()
+	if err != nil {
+		return err
+	}
 	s := f.prepare(string(m.Query))
+	s.refuse = refuse
 	s.types = make([]uint32, m.Types.Len())
 	for i := range s.types {
 		s.types[i] = m.Types.At(i)
@@ -186,6 +191,7 @@ func (f *frontend) execute(p wire.Piece) error {
 	}
 	f.foresee(r)
 	f.executedInstead(s)
+	f.fence = max(f.fence, fenceFor(s.stmt))
 	f.batch.items = append(f.batch.items, item{op: op, run: r})
 	f.gather(p, &expectation{kind: wire.TypeExecute, runs: []*run{r}, portal: po})
 	return nil

@@ -23,6 +23,9 @@ type frontend struct {
 	skipping bool
 	// open says that messages were forwarded that no Sync has followed yet.
 	open bool
+	// fence makes the next text wait until the target has answered, and so
+	// has told whether it reads text otherwise now.
+	fence fence
 	// tooLargeDenial is of the message that is being drained.
 	tooLargeDenial *protocol.Denied
 	// denialCode is the SQLSTATE of the next denial.
@@ -161,6 +164,36 @@ func (f *frontend) functionCall() error {
 	}
 	return f.denySimple(denied)
 }
+
+// fenced waits behind the fence before another text is read. Where that text
+// comes in the same batch, so that the target can't be waited for, it returns
+// why it is refused.
+func (f *frontend) fenced() (refuse string, err error) {
+	if f.fence == 0 {
+		return "", nil
+	}
+	if !f.open && f.batch.count <= 1 {
+		if !f.queue.drained() {
+			return "", errSessionOver
+		}
+		f.fence = 0
+	}
+	if f.fence == fenceComputed {
+		return "a statement before it sets what is not known before it runs; send a Sync after that", nil
+	}
+	return "", nil
+}
+
+// fence says what was forwarded that could change how the target reads text.
+type fence uint8
+
+const (
+	// fenceCode: code ran that may do anything. What a client may run like
+	// that is for the policy to say; the fence holds between batches.
+	fenceCode fence = 1 + iota
+	// fenceComputed: a setting was set whose name or value is computed.
+	fenceComputed
+)
 
 // forward says what the target will owe for the messages in raw and writes
 // them to it. They were admitted.

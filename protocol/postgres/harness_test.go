@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	plugin = postgres.New(postgres.Config{Login: postgres.StaticLogin("postgres", server.Password("postgres"))})
+	plugin = postgres.New(postgres.Config{
+		Login: postgres.StaticLogin("postgres", server.Password("postgres")), LoginTimeout: time.Minute, // machines of CI are slow
+	})
 	if err := plugin.Ready(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

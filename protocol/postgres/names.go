@@ -15,6 +15,8 @@ type prepared struct {
 	stmt *sql.Statement
 	// remark is why the text could not be judged by its meaning.
 	remark string
+	// refuse is why it came at a time when it cannot be judged.
+	refuse string
 	// expose is how its results are masked under guard.
 	expose sql.Exposure
 	guard  *guard

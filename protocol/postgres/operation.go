@@ -142,6 +142,9 @@ func (f *frontend) operation(s *prepared, params []param) (protocol.Operation, e
 		op.Params = f.params(s, params)
 	}
 	if op.Refuse == "" {
+		op.Refuse = s.refuse
+	}
+	if op.Refuse == "" {
 		op.Refuse = refusedSetting(s.stmt)
 	}
 	if op.Refuse == "" {
@@ -239,20 +242,27 @@ func refusedSetting(s *sql.Statement) string {
 			if c.Known && !isUTF8(c.Value) || c.Known && strings.EqualFold(c.Value, "sql_ascii") {
 				return "the gateway reads text as UTF8; client_encoding cannot be changed"
 			}
-			if !c.Known && s.Verb != "reset" && s.Verb != "set" {
-				return "the gateway reads text as UTF8; client_encoding cannot be computed"
-			}
 		case "standard_conforming_strings":
 			if c.Known && !isOn(c.Value) {
 				return "the gateway reads strings as the SQL standard says; standard_conforming_strings must stay on"
 			}
-		case "":
-			if s.Verb != "reset" && s.Verb != "discard" && s.Verb != "discard all" {
-				return "the name of a setting must not be computed"
-			}
 		}
 	}
 	return ""
+}
+
+// fenceFor returns the fence that a statement puts up: it could change how the
+// target reads text in a way that its own text does not show.
+func fenceFor(s *sql.Statement) fence {
+	for _, c := range s.Settings {
+		if !c.Known && (c.Name == "" || c.Name == "client_encoding" || c.Name == "standard_conforming_strings") {
+			return fenceComputed
+		}
+	}
+	if s.Effects.Any(protocol.Code | protocol.Opaque) {
+		return fenceCode
+	}
+	return 0
 }
 
 func isOn(value string) bool {

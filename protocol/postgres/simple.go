@@ -18,6 +18,10 @@ func (f *frontend) simple(p wire.Piece) error {
 			return err
 		}
 	}
+	refuse, err := f.fenced()
+	if err != nil {
+		return err
+	}
 	text, err := wire.ParseQuery(p.Body())
 	if err != nil {
 		return &clientError{code: codeProtocol, err: err}
@@ -40,6 +44,10 @@ func (f *frontend) simple(p wire.Piece) error {
 			return err
 		}
 		f.foresee(runs[i])
+		f.fence = max(f.fence, fenceFor(s.stmt))
+		if refuse != "" && ops[i].Refuse == "" {
+			ops[i].Refuse = refuse
+		}
 	}
 	list, err := f.begin(ops...)
 	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
