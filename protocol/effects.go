@@ -63,7 +63,8 @@ func (e Effects) String() string {
 	return b.String()
 }
 
-// ParseEffects reads what [Effects.String] writes; commas serve as "+".
+// ParseEffects reads what [Effects.String] writes; commas and spaces serve as
+// "+", and the empty string as "none".
 func ParseEffects(s string) (Effects, error) {
 	switch s {
 	case "", "none":
@@ -72,7 +73,11 @@ func ParseEffects(s string) (Effects, error) {
 		return Everything, nil
 	}
 	var e Effects
-	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == '+' || r == ',' || r == ' ' }) {
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == '+' || r == ',' || r == ' ' })
+	if len(words) == 0 {
+		return 0, fmt.Errorf("%q names no effect", s)
+	}
+	for _, word := range words {
 		found := false
 		for i, name := range effectNames {
 			if word == name {

@@ -49,6 +49,8 @@ func shown(r rune) bool {
 		return true
 	case r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F, r == 0x2800:
 		return false
+	case r == 0x17B4, r == 0x17B5, r >= 0x180B && r <= 0x180F, r == 0x1D159:
+		return false
 	case r >= 0xFE00 && r <= 0xFE0F, r >= 0xE0000 && r <= 0xE0FFF:
 		return false
 	}
