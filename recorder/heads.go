@@ -151,17 +151,24 @@ func (l *headLog) addToFile(heads []head) error {
 	return l.addRoot()
 }
 
-// addRoot notes the root of the heads file that was just filled.
+// addRoot notes the root of the heads file that was just filled, and those
+// that are not noted yet because a gateway before ended too soon.
 func (l *headLog) addRoot() error {
-	f, err := l.fs.Append(filepath.Join(l.dir, treeDir, rootsName))
+	name := filepath.Join(l.dir, treeDir, rootsName)
+	f, err := l.fs.Append(name)
 	if err != nil {
 		return err
 	}
-	// The 2^16 heads of the file are one subtree; it is the last complete
-	// one unless it was merged, so it is computed from the file's level.
-	root, err := l.fileRoot(l.tree.size/headsPerFile - 1)
-	if err == nil {
-		_, err = f.Write(root[:])
+	size, err := f.Size()
+	if err == nil && size%tlog.HashSize != 0 {
+		size -= size % tlog.HashSize
+		err = f.Truncate(size)
+	}
+	for i := uint64(size / tlog.HashSize); err == nil && i < l.tree.size/headsPerFile; i++ {
+		var root tlog.Hash
+		if root, err = l.fileRoot(i); err == nil {
+			_, err = f.Write(root[:])
+		}
 	}
 	if err == nil {
 		err = f.Sync()
@@ -272,11 +279,6 @@ func (l *lineReader) drop() { l.buf, l.at, l.done = l.buf[:0], 0, true }
 // openHeads reads what is needed of the tree to go on, checks it against the
 // newest checkpoint, and cuts a torn last line.
 func openHeads(dir string, fsys fileSystem, last Checkpoint) (*headLog, error) {
-	l := &headLog{dir: dir, fs: fsys, newest: make(map[string]head)}
-	files, err := listHeads(dir)
-	if err != nil {
-		return nil, err
-	}
 	roots, err := os.ReadFile(filepath.Join(dir, treeDir, rootsName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -284,41 +286,61 @@ func openHeads(dir string, fsys fileSystem, last Checkpoint) (*headLog, error) {
 	// Full files before the one that the checkpoint reaches into are taken by
 	// their roots, which the checkpoint then proves.
 	from := min(last.Size/headsPerFile, uint64(len(roots)/tlog.HashSize))
+	l, proven, err := readTree(dir, fsys, last, roots[:from*tlog.HashSize])
+	if err == nil && !proven && from > 0 {
+		l, proven, err = readTree(dir, fsys, last, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !proven {
+		return nil, damaged("the session heads in %s are not those that the newest checkpoint signs (%d heads, %s)",
+			filepath.Join(dir, treeDir), last.Size, last.Time.Format(timeFormat))
+	}
+	return l, nil
+}
+
+// readTree begins with the roots of full files and reads the others. It
+// reports whether the checkpoint is met.
+func readTree(dir string, fsys fileSystem, last Checkpoint, roots []byte) (*headLog, bool, error) {
+	l := &headLog{dir: dir, fs: fsys, newest: make(map[string]head)}
+	files, err := listHeads(dir)
+	if err != nil {
+		return nil, false, err
+	}
+	from := uint64(len(roots) / tlog.HashSize)
 	for i := range from {
-		l.tree.add(tlog.Hash(roots[i*tlog.HashSize:]))
+		l.tree.add(tlog.Hash(roots[i*tlog.HashSize:][:tlog.HashSize]))
 	}
 	l.tree.size = from * headsPerFile
-	proven := l.tree.size == last.Size && l.tree.root() == last.Root || last.Size == 0
+	proven := last.Size == 0
+	met := func() { proven = proven || l.tree.size == last.Size && l.tree.root() == last.Root }
+	met()
 	for _, n := range files {
 		if n < from {
 			continue
 		}
 		name := headsName(dir, n)
 		if n*headsPerFile != l.tree.size {
-			return nil, damaged("%s is not the file of session heads that should follow", name)
+			return nil, false, damaged("%s is not the file of session heads that should follow", name)
 		}
 		end, err := readHeads(name, func(h head, leaf tlog.Hash) error {
 			l.tree.add(leaf)
 			l.newest[h.session] = h
-			if l.tree.size == last.Size {
-				proven = l.tree.root() == last.Root
-			}
+			met()
 			return nil
 		})
 		if _, torn := errors.AsType[*headError](err); torn && l.tree.size >= last.Size && n == files[len(files)-1] {
 			err = nil // behind the last checkpoint: the line was never finished
 		}
 		if err != nil {
-			return nil, damaged("%w", err)
+			return nil, false, damaged("%w", err)
 		}
 		if err := cutFile(fsys, name, end); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	if !proven {
-		return nil, damaged("the session heads in %s are not those that the newest checkpoint signs (%d heads, %s)", filepath.Join(dir, treeDir), last.Size, last.Time.Format(timeFormat))
-	}
-	return l, nil
+	return l, proven, nil
 }
 
 // cutFile cuts a file at size where it is longer.
