@@ -20,9 +20,7 @@ func (w *walker) call(b *value) {
 		eff |= settingEffects(s.Name)
 		w.st.Settings = append(w.st.Settings, s)
 	}
-	if fn.class == pure {
-		w.st.Effects |= eff
-	} else {
+	if fn.class != pure { // those that only compute add nothing
 		w.object("function", full, eff)
 		w.st.facts.call(call{full, fn.class})
 	}

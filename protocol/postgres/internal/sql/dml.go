@@ -77,7 +77,7 @@ func (w *walker) insert(b *value, top bool) {
 			conflict := b.get("onConflictClause")
 			returns := len(b.list("returningList")) > 0
 			w.target(b.get("relation"), write, conflict != nil || returns, conflict != nil || w.stored)
-			w.storing(true, func() { w.any(b.get("selectStmt")) })
+			w.storing(true, func() { w.source(b.get("selectStmt")) })
 			if conflict != nil {
 				before := w.conflict
 				w.conflict = true
@@ -89,6 +89,16 @@ func (w *walker) insert(b *value, top bool) {
 			w.children("InsertStmt", b, "relation", "selectStmt", "onConflictClause", "returningList", "withClause")
 		})
 	})
+}
+
+// source walks what INSERT puts in. A list of values by itself reads nothing.
+func (w *walker) source(v *value) {
+	typ, b := v.node()
+	if typ == "SelectStmt" && b.get("valuesLists") != nil {
+		w.with(b.get("withClause"), func() { w.selectBody(b) })
+		return
+	}
+	w.any(v)
 }
 
 func (w *walker) update(b *value, top bool) {

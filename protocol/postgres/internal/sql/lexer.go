@@ -168,7 +168,9 @@ func (l *lexer) word(lower byte) tokenKind {
 }
 
 // quoted passes a string that starts at its quote, with what continues it
-// behind a line end.
+// behind a line end. PostgreSQL also allows -- comments there; the parser that
+// we use does not, and finds two strings in a row, which is no statement that
+// it understands.
 func (l *lexer) quoted(backslash bool) {
 	for {
 		for l.i++; l.i < len(l.s); l.i++ {
@@ -187,18 +189,12 @@ func (l *lexer) quoted(backslash bool) {
 		}
 		l.i++
 		end := l.i
-		var gap token
-		for l.i < len(l.s) {
-			if isSpace(l.s[l.i]) {
-				gap.newline = gap.newline || l.s[l.i] == '\n' || l.s[l.i] == '\r'
-				l.i++
-			} else if l.s[l.i] == '-' && l.at(1) == '-' {
-				l.lineComment()
-			} else {
-				break
-			}
+		newline := false
+		for l.i < len(l.s) && isSpace(l.s[l.i]) {
+			newline = newline || l.s[l.i] == '\n' || l.s[l.i] == '\r'
+			l.i++
 		}
-		if !gap.newline || l.at(0) != '\'' {
+		if !newline || l.at(0) != '\'' {
 			l.i = end
 			return
 		}

@@ -80,8 +80,6 @@ var nestings = map[string]func(n int) string{
 		return "select " + strings.Repeat("a or (b and ", n) + "a" + strings.Repeat(")", n)
 	},
 	"isnull": func(n int) string { return "select " + strings.Repeat("(", n) + "a" + strings.Repeat(" is null)", n) },
-		return "select " + strings.Repeat("f(case when a then (select array[x+(1 ", n) + "1" + strings.Repeat(")]) end)", n)
-	},
 	"grouping": func(n int) string {
 		return "select 1 group by " + strings.Repeat("grouping sets (", n) + "a" + strings.Repeat(")", n)
 	},

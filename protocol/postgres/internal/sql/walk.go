@@ -148,7 +148,7 @@ func (w *walker) typed(typ string, b *value) {
 	case "TableLikeClause": // copies a shape, no rows
 		w.touch(b.get("relation"), read)
 	case "Constraint": // a foreign key's table is referred to, not altered
-		w.touch(b.get("pktable"), read)
+		w.touch(b.get("pktable"), schema)
 		w.children(typ, b, "pktable")
 	case "A_Expr", "SubLink", "SortBy":
 		w.operator(typ, b)
