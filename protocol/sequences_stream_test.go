@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -23,7 +22,7 @@ const chunk = 32 << 10
 // size is what a test streams: enough to show that memory is flat, or the
 // real size where there is time.
 func size(real int64) int64 {
-	if os.Getenv("SALLYPORT_SOAK") == "1" {
+	if soak() {
 		return real
 	}
 	return 64 << 20

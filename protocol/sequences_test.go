@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -85,6 +86,7 @@ func start(t *testing.T, s speaker, target func(*rig, *peer), more ...func(*prox
 	t.Cleanup(targets.Wait)
 	r.run(s, func(context.Context, string, string) (net.Conn, error) {
 		here, there := net.Pipe()
+		_ = there.SetDeadline(time.Now().Add(patience()))
 		targets.Go(func() {
 			defer there.Close()
 			target(r, newPeer(there))
@@ -106,6 +108,16 @@ func (r *rig) run(s speaker, dial dialer, more ...func(*proxy.Builder) *proxy.Bu
 	})
 }
 
+// patience is how long a sequence may take before it counts as stuck.
+func patience() time.Duration {
+	if soak() {
+		return 10 * time.Minute
+	}
+	return 30 * time.Second
+}
+
+func soak() bool { return os.Getenv("SALLYPORT_SOAK") == "1" }
+
 func policy() []approve.Rule {
 	return []approve.Rule{
 		{Name: "no-drops", Verbs: []string{"drop"}, Verdict: protocol.Deny, Reason: "nobody drops here"},
@@ -117,6 +129,7 @@ func policy() []approve.Rule {
 // client connects.
 func (r *rig) client() *peer {
 	c := r.ln.dial()
+	_ = c.SetDeadline(time.Now().Add(patience()))
 	r.t.Cleanup(func() { c.Close() })
 	return newPeer(c)
 }
