@@ -53,10 +53,11 @@ func TestVisibleForEveryCharacter(t *testing.T) {
 		if !utf8.ValidRune(r) {
 			continue
 		}
-		for _, c := range protocol.Visible(string(r)) {
-			if deceives(c) {
-				t.Fatalf("%U is shown as it is", r)
-			}
+		v := protocol.Visible(string(r))
+		if shown := v == string(r); shown && deceives(r) {
+			t.Fatalf("%U is shown as it is", r)
+		} else if !shown && (len(v) < 4 || v[0] != '\\') {
+			t.Fatalf("%U becomes %q", r, v)
 		}
 	}
 }
