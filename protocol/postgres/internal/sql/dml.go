@@ -48,10 +48,6 @@ func (w *walker) selects(b *value) {
 }
 
 func (w *walker) selectBody(b *value) {
-	f := &w.st.facts
-	if b.get("larg") != nil {
-		f.setop = true
-	}
 	w.outputs(b.list("targetList"))
 	if into := b.get("intoClause"); into != nil {
 		w.touch(into.get("rel"), schema|write)
@@ -177,7 +173,11 @@ func (w *walker) returning(b *value, top bool) {
 // outputs walks the columns that a query gives.
 func (w *walker) outputs(targets []value) {
 	for i := range targets {
-		_, target := targets[i].node()
+		typ, target := targets[i].node()
+		if typ != "ResTarget" {
+			w.everything("an output column")
+			continue
+		}
 		w.plain = true
 		w.any(target.get("val"))
 		w.plain = false

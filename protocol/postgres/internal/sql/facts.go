@@ -12,7 +12,6 @@ type facts struct {
 
 	stores  bool   // what it reads is written somewhere
 	copyOut bool   // its rows leave by COPY
-	setop   bool   // UNION, INTERSECT, EXCEPT
 	hidden  string // nonempty: what it reads or runs cannot be seen, says what it is
 	unknown bool   // rows come from a statement that the text does not hold
 	commits bool   // deferred checks may run and complain
