@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -164,80 +163,4 @@ func TestSequenceSSHKeyQueryThenSignature(t *testing.T) {
 	require.Equal(t, "true", send("query", "bob"))
 	require.Equal(t, "welcome alice", send("sign", "alice"))
 	require.Equal(t, []string{"alice"}, r.opened())
-}
-
-// COM_CHANGE_USER is a new session on the same connection: with a proof, a
-// connection to the target and a record of its own.
-func TestSequenceChangeUser(t *testing.T) {
-	speak := func(ctx context.Context, c *peer, g *protocol.Gate) error {
-		s, err := byToken(ctx, c, g)
-		if err != nil {
-			return err
-		}
-		target, err := dialed(ctx, s)
-		if err != nil {
-			return err
-		}
-		for {
-			w := words(c.hear(), 2)
-			switch w[0] {
-			case "change-user":
-				who, err := proven(ctx, w[1], g)
-				if err != nil {
-					c.say("refused") // and nothing of the old session is left to the client
-					return nil
-				}
-				if err := s.Close("the client changed its user"); err != nil {
-					return err
-				}
-				if s, err = g.Open(ctx, who, protocol.Route{Client: c}); err != nil {
-					return err
-				}
-				if target, err = dialed(ctx, s); err != nil {
-					return err
-				}
-				c.say("changed")
-			case "query":
-				x, _, err := begin(ctx, s, protocol.Operation{Verb: "query", Text: w[1]})
-				if err != nil {
-					return err
-				}
-				target.say("%s", w[1])
-				if err := x.Finish(text("%s", target.hear()), done()); err != nil {
-					return err
-				}
-			default:
-				return nil
-			}
-		}
-	}
-	target := func(r *rig, p *peer) {
-		for n := 1; ; n++ {
-			line := p.hear()
-			if line == "" {
-				return
-			}
-			r.reached(line)
-			p.say("%s is number %d here", line, n)
-		}
-	}
-	r := start(t, speaker{speak}, target)
-	c := r.agent("alice")
-	ask := func(format string, args ...any) string {
-		c.say(format, args...)
-		return c.hear()
-	}
-	require.Equal(t, "a is number 1 here", ask("query a"))
-	require.Equal(t, "changed", ask("change-user %s", r.mint.Token("bob")))
-	require.Equal(t, "b is number 1 here", ask("query b"), "nothing of alice's connection is bob's")
-	require.Equal(t, "refused", ask("change-user stolen"))
-	r.stopped()
-	require.Equal(t, []string{"alice", "bob"}, r.opened())
-	a, b := r.Record.Operation(t, "a"), r.Record.Operation(t, "b")
-	require.NotEqual(t, a.Session, b.Session)
-	for _, e := range r.Record.Events() {
-		if e.Kind == recorder.KindSessionClosed && e.Session == a.Session {
-			require.Equal(t, "the client changed its user", e.Outcome.Text, fmt.Sprint(e))
-		}
-	}
 }
