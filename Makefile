@@ -51,7 +51,7 @@ fmt: ## format all Go files
 
 .PHONY: fmt-check
 fmt-check: ## fail where a Go file is not formatted
-	@out=$$(gofmt -s -l .); if [ -n "$$out" ]; then echo "not formatted (make fmt does it):"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -s -l .) || exit 1; if [ -n "$$out" ]; then echo "not formatted (make fmt does it):"; echo "$$out"; exit 1; fi
 
 .PHONY: tidy
 tidy: ## fail where a go.mod is not tidy
