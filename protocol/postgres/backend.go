@@ -24,6 +24,7 @@ func (b *backend) run() error {
 	b.fromTg.Whole(b.wholeUpTo)
 	for {
 		if err := b.fromTg.Fill(); err != nil {
+			_ = b.out.flush()
 			if errors.Is(err, io.EOF) {
 				return errTargetLost
 			}
@@ -41,11 +42,18 @@ func (b *backend) run() error {
 // drain takes all messages that were read, and emits what they came to.
 func (b *backend) drain() error {
 	for {
+		if err := b.clearRows(); err != nil {
+			return err
+		}
 		p, ok, err := b.fromTg.Next()
 		if err != nil {
 			return fmt.Errorf("the target does not keep to the protocol: %w", err)
 		}
 		if !ok {
+			if b.out.over != nil && b.readyIsNext() {
+				b.out.own()
+				return nil
+			}
 			return b.out.flush()
 		}
 		if err := b.take(p); err != nil {
@@ -55,13 +63,21 @@ func (b *backend) drain() error {
 	}
 }
 
+// readyIsNext reports whether the target owes nothing but ReadyForQuery to
+// what has ended: it comes at once, and goes into the same event however the
+// stream was cut.
+func (b *backend) readyIsNext() bool {
+	e := b.head()
+	return e != nil && (e.kind == wire.TypeSync || e.kind == wire.TypeQuery && (e.failed || e.at == len(e.runs)))
+}
+
 func (b *backend) wholeUpTo(typ byte) int {
 	switch typ {
 	case wire.TypeDataRow, wire.TypeCopyData:
 		if b.looks() {
 			return b.plugin.config.MaxRow
 		}
-		return 0
+		return readSize
 	}
 	return maxControl
 }

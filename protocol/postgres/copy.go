@@ -153,15 +153,7 @@ func (b *backend) copyData(p wire.Piece) error {
 		return b.rowTooLarge(p)
 	}
 	r := e.current()
-	if err := b.out.turn(r, "copy"); err != nil {
-		return err
-	}
-	b.out.append(p.Raw)
-	b.out.open = !p.Last()
-	if p.Last() {
-		b.out.rows++
-	}
-	return nil
+	return b.out.piece(r, "copy", p)
 }
 
 // copyDone ends what the target copies out.

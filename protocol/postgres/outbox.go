@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/postgres/internal/render"
 	"github.com/sallyport/sallyport/protocol/postgres/internal/wire"
 )
 
@@ -28,6 +29,27 @@ func (o *outbox) add(r *run, raw []byte) error {
 	}
 	o.append(raw)
 	return nil
+}
+
+// piece appends a row or a piece of one. What starts inside a message is a part
+// of its own, so that a reader of the record knows where messages begin.
+func (o *outbox) piece(r *run, kind string, p wire.Piece) error {
+	if !p.First() {
+		kind = render.KindPiece
+	}
+	if err := o.turn(r, kind); err != nil {
+		return err
+	}
+	o.append(p.Raw)
+	o.open = !p.Last()
+	if !p.Last() {
+		return nil
+	}
+	o.rows++
+	if p.First() {
+		return nil
+	}
+	return o.flush()
 }
 
 // trail appends raw behind whatever is there: it belongs to no one.

@@ -58,19 +58,40 @@ func (b *backend) row(p wire.Piece) error {
 	if !p.Whole() && b.looks() {
 		return b.rowTooLarge(p)
 	}
+	if p.Last() {
+		r.rows++
+	}
+	if r.plan.clear {
+		return b.out.piece(r, "result", p)
+	}
 	if err := b.out.turn(r, "result"); err != nil {
 		return err
 	}
-	b.out.open = !p.Last()
-	if p.Last() {
-		r.rows++
-		b.out.rows++
-	}
-	if r.plan.clear {
-		b.out.append(p.Raw)
+	b.out.rows++
+	return b.out.rewrite(r.plan, p.Body())
+}
+
+// clearRows passes on, in one go, the rows in the buffer that nothing is
+// hidden in.
+func (b *backend) clearRows() error {
+	e := b.head()
+	if e == nil || e.kind != wire.TypeExecute && e.kind != wire.TypeQuery {
 		return nil
 	}
-	return b.out.rewrite(r.plan, p.Body())
+	r := e.current()
+	if r == nil || r.plan == nil || !r.plan.clear {
+		return nil
+	}
+	raw, n := b.fromTg.Run(wire.TypeDataRow)
+	if n == 0 {
+		return nil
+	}
+	if err := b.out.add(r, raw); err != nil {
+		return err
+	}
+	r.rows += int64(n)
+	b.out.rows += int64(n)
+	return nil
 }
 
 // startRows settles, before the first row, how rows are masked and how the

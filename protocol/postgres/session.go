@@ -31,9 +31,12 @@ type session struct {
 	midMessage bool
 }
 
-// readSize is the buffer for each direction: a read batch is relayed with one
-// write.
-const readSize = 32 << 10
+// The buffers for each direction: a read batch is relayed with one write.
+// Results come in bulk, statements do not.
+const (
+	readSize   = 16 << 10
+	resultSize = 64 << 10
+)
 
 // maxControl is the largest message of the target that is not rows: errors,
 // notices, row descriptions.

@@ -193,7 +193,7 @@ func (p *Plugin) connect(ctx context.Context, c *login.Client, gate *protocol.Se
 	if s.guards, err = newGuards(ctx, s, server); err != nil {
 		return nil, err
 	}
-	s.fromCl, s.fromTg = wire.NewReader(s.client, readSize), wire.NewReader(s.target, readSize)
+	s.fromCl, s.fromTg = wire.NewReader(s.client, readSize), wire.NewReader(s.target, resultSize)
 	if err := s.greet(server); err != nil {
 		return nil, err
 	}
