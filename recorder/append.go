@@ -302,11 +302,31 @@ const (
 
 const hexDigits = "0123456789abcdef"
 
+// plainWord reports whether the eight bytes of s stand in JSON as they are:
+// none is below a space, a quote, a backslash or above ASCII. It looks at all
+// at once: a byte that is in the way leaves its high bit set after one of the
+// subtractions. A borrow may set others too; then the bytes are looked at one
+// by one for nothing.
+func plainWord(s string) bool {
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&high == 0
+}
+
 // appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && plainWord(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if c >= ' ' && c != '"' && c != '\\' {

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"time"
 )
 
 // Group commit. Bytes are counted from the opening of the journal: appended
@@ -161,6 +162,12 @@ func (j *Journal) nextSegment(number uint64, lsn int64) error {
 // sync makes all that is pending durable. Only one does at a time.
 func (j *Journal) sync() {
 	j.syncing = true
+	if j.opts.GroupDelay > 0 && j.shared {
+		j.mu.Unlock()
+		time.Sleep(j.opts.GroupDelay)
+		j.mu.Lock()
+	}
+	j.shared = len(j.syncQueue) > 0
 	if err := j.await(j.appended, false); err == nil {
 		target, f := j.written, j.syncFile
 		if j.synced < target {

@@ -41,6 +41,7 @@ type Journal struct {
 	rolls                      []rollPoint
 	appended, written, synced  int64
 	writing, syncing           bool
+	shared                     bool // the last sync served several
 	writeQueue, syncQueue      []*waiter
 	idle                       []*waiter
 	syncFile                   file

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -133,4 +135,57 @@ func tempDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return dir
+}
+
+// What was added together is there together, or not at all.
+func TestTornBatchesAreCutWhole(t *testing.T) {
+	ctx := context.Background()
+	for _, cut := range []int64{1, 40, 200, 500, 700} {
+		dir := tempDir(t)
+		j := open(t, dir, Options{CheckpointInterval: time.Hour})
+		require.NoError(t, j.Append(ctx, Durable, opened("s")))
+		before := j.tail.offset
+		require.NoError(t, j.Append(ctx, Durable, operation("s", 1, "a"), output("s", 1, strings.Repeat("x", 300)), ended("s", 1)))
+		at := j.tail.offset - cut
+		crash(j)
+		require.Greater(t, at, before)
+		name := segmentName(dir, 1)
+		require.NoError(t, os.Truncate(name, at))
+		require.NoError(t, os.Truncate(name, 1<<20)) // zeros again
+
+		j = open(t, dir, Options{})
+		require.Len(t, j.Recovery().Torn, 1)
+		require.NoError(t, j.Close())
+		var kinds []Kind
+		for e, err := range read(t, dir).Events("s") {
+			require.NoError(t, err)
+			kinds = append(kinds, e.Kind)
+		}
+		require.Equal(t, []Kind{KindSessionOpened, KindSessionClosed}, kinds, "cut %d", cut)
+		info := sessions(t, read(t, dir), Filter{})["recovery-2"]
+		require.NotNil(t, info, "the cut is in the record")
+		require.Equal(t, uint64(3), info.Events)
+		require.Empty(t, verify(t, dir, VerifyOptions{}).Findings)
+		aside, err := os.ReadFile(fmt.Sprintf("%s/segments/000000000001-%d.torn", dir, before))
+		require.NoError(t, err)
+		require.InDelta(t, at-before, len(aside), 2, "up to its zeros at the end")
+	}
+}
+
+// Less than the newest checkpoint says is no place to go on from.
+func TestJournalThatLostSignedEventsIsRefused(t *testing.T) {
+	dir := tempDir(t)
+	sample(t, dir)
+	numbers, err := listSegments(dir)
+	require.NoError(t, err)
+	name := segmentName(dir, numbers[len(numbers)-1])
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(name, info.Size()-1))
+	_, err = OpenJournal(dir, Options{Logger: quiet()})
+	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorContains(t, err, dir)
+	require.NoError(t, os.Remove(filepath.Join(dir, keyName)))
+	_, err = OpenJournal(dir, Options{Logger: quiet()})
+	require.ErrorContains(t, err, "signing key")
 }
