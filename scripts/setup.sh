@@ -22,6 +22,8 @@ command -v psql >/dev/null || [ -x "$server/psql" ] || need postgresql-client "p
 command -v pgbench >/dev/null || [ -x "$server/pgbench" ] || need postgresql-contrib "pgbench; some tests and the benchmarks use it"
 command -v "$(go env CC)" >/dev/null || need gcc "a C compiler: the race detector needs one (the library does not)"
 [ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev "the C library's headers: the race detector needs them"
+command -v node >/dev/null || need nodejs "Node.js; node-postgres is one of the clients that the tests try"
+command -v npm >/dev/null || need npm "npm; it installs node-postgres for the tests"
 if [ "$what" = bench ]; then
 	command -v pgbouncer >/dev/null || need pgbouncer "pgbouncer; the benchmarks compare with it"
 fi
