@@ -301,20 +301,3 @@ func (g *Gateway) admitConn() bool {
 }
 
 func (g *Gateway) leaveConn() { g.connCount.Add(-1) }
-
-// dial connects to a target, by the target's own dialer if it has one.
-func dial(ctx context.Context, t protocol.Target, address string, limit time.Duration) (net.Conn, error) {
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	network := "tcp"
-	if strings.HasPrefix(address, "/") {
-		network = "unix"
-	}
-	if t.Dial != nil {
-		return t.Dial(ctx, network, address)
-	}
-	return new(net.Dialer).DialContext(ctx, network, address)
-}

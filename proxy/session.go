@@ -44,6 +44,7 @@ type session struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
+	dialed dialed
 	out    output // the session's one writer
 	active atomic.Int64
 
@@ -57,7 +58,6 @@ type session struct {
 	next    protocol.ExchangeID
 	open    map[protocol.ExchangeID]*exchange
 	waiting map[string]bool
-	dialed  []net.Conn
 	grace   *time.Timer
 
 	keys [][32]byte // control keys; guarded by Gateway.mu
@@ -166,14 +166,11 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 		}
 		return nil, &protocol.Failure{Public: fmt.Sprintf("target %q cannot be reached", s.target.Name), Err: fmt.Errorf("%w: %w", protocol.ErrUnreachable, err)}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.ctx.Err() != nil {
-		conn.Close()
-		return nil, s.over()
+	if kept := s.dialed.add(conn); kept != nil {
+		return kept, nil
 	}
-	s.dialed = append(s.dialed, conn)
-	return conn, nil
+	conn.Close()
+	return nil, s.over()
 }
 
 // control is who answers to a control key.
@@ -243,18 +240,8 @@ func (s *session) end(f *protocol.Failure) {
 	}
 	s.grace = time.AfterFunc(endGrace, func() {
 		s.conn.conn.Close()
-		s.closeDialed()
+		s.dialed.closeAll()
 	})
-}
-
-func (s *session) closeDialed() {
-	s.mu.Lock()
-	list := s.dialed
-	s.dialed = nil
-	s.mu.Unlock()
-	for _, c := range list {
-		c.Close()
-	}
 }
 
 // Close implements protocol.SessionEngine. It waits for the record and for no
@@ -274,7 +261,7 @@ func (s *session) Close(reason string) error {
 	}
 	s.cancel(&protocol.Failure{Public: "the session is closed", Err: errors.New(reason)})
 	s.conn.left(s)
-	s.closeDialed()
+	s.dialed.closeAll()
 	err := s.seal(protocol.Outcome{Result: result, Text: reason})
 	s.gw.unregister(s)
 	s.metrics.session(-1)
