@@ -1,6 +1,10 @@
 package sql
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sallyport/sallyport/protocol"
+)
 
 // Exposure is what of protected columns a statement could bring out, and what
 // must be done about it.
@@ -24,13 +28,14 @@ type Exposure struct {
 // Expose tells what of the protected columns the statement could bring out. It
 // is a pure function of the two. Where it cannot tell, it expects the worst.
 //
-// For EXECUTE, FETCH and MOVE it can only say "anything": combine it with the
-// exposure of the statement that PREPARE or DECLARE gave.
+// For EXECUTE, FETCH and MOVE it can only say "anything". Where the statement
+// of PREPARE or DECLARE is known, its exposure holds for them instead, together
+// with Refuse of this one, which looks at the parameters.
 func (s *Statement) Expose(g *Guard) Exposure {
 	if g == nil || len(g.Relations) == 0 {
 		return Exposure{}
 	}
-	return s.facts.expose(g)
+	return s.facts.expose(g, s.Effects.Any(protocol.Schema))
 }
 
 // Union returns what must be done where both apply.
@@ -45,7 +50,7 @@ func (e Exposure) Union(o Exposure) Exposure {
 	return e
 }
 
-func (f *facts) expose(g *Guard) Exposure {
+func (f *facts) expose(g *Guard, defines bool) Exposure {
 	r := f.reach(g)
 	e := Exposure{
 		MaskComputed: r.seen || f.unknown,
@@ -53,16 +58,32 @@ func (f *facts) expose(g *Guard) Exposure {
 		Probes:       r.probed,
 		MaskAll:      r.all,
 	}
+	e.Refuse = f.refuse(r)
+	keeps := f.stores || f.copyOut || f.unknown || defines
 	for _, c := range f.calls {
+		if c.class == unknown && slices.Contains(g.Harmless, c.name) {
+			continue
+		}
+		if e.Refuse == "" {
+			e.Refuse = c.refuse(r.read, keeps)
+		}
 		switch c.class {
 		case unknown:
-			// Its body may read the protected tables.
 			e.MaskComputed, e.HideErrors = true, true
 		case reveals:
 			e.MaskComputed, e.MaskAll = true, true
 		}
 	}
-	e.Refuse = f.refuse(r)
+	// "x.f" may be a call of f with the row x.
+	for _, m := range f.mentions {
+		if !m.attribute || !slices.Contains(g.RowFunctions, m.name) {
+			continue
+		}
+		e.MaskComputed, e.HideErrors = true, true
+		if e.Refuse == "" {
+			e.Refuse = call{m.name, unknown}.refuse(r.read, keeps)
+		}
+	}
 	return e
 }
 
@@ -79,13 +100,21 @@ func (f *facts) refuse(r reached) string {
 	case f.unknown && f.stores:
 		return "the result of a prepared statement cannot be stored while columns are masked"
 	}
-	for _, c := range f.calls {
-		switch {
-		case c.class == runner:
-			return "while columns are masked, the function " + c.name + " cannot be called: it reads or runs what the statement does not show"
-		case r.read && (c.class == unknown || c.class == carrier):
-			return "the function " + c.name + " cannot be called in a statement that reads a table with masked columns"
-		}
+	return ""
+}
+
+// refuse tells why a function cannot be called: in a statement that reads a
+// protected relation, its arguments could be carried away; where something is
+// kept (stored, defined, copied out), its result could be the protected values
+// that its body reads.
+func (c call) refuse(reads, keeps bool) string {
+	switch {
+	case c.class == runner:
+		return "while columns are masked, the function " + c.name + " cannot be called: it reads or runs what the statement does not show"
+	case reads && (c.class == unknown || c.class == carrier):
+		return "the function " + c.name + " cannot be called in a statement that reads a table with masked columns"
+	case keeps && (c.class == unknown || c.class == reveals):
+		return "while columns are masked, the result of the function " + c.name + " cannot be stored or copied out: it may hold masked values"
 	}
 	return ""
 }

@@ -11,6 +11,10 @@ type Guard struct {
 	// called with one whole row, because "t.f" is then also a call of f. The
 	// catalog knows them (pg_proc); those of pg_catalog need not be listed.
 	RowFunctions []string
+	// Harmless are functions outside of pg_catalog, "schema.name" or "name" as
+	// statements write them, that the operator vouches for: they only compute
+	// with their arguments. All others may read protected relations.
+	Harmless []string
 }
 
 // Relation is one protected table, view, materialized view, partition or
