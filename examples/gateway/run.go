@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// newLogger returns the operator's log.
+func (l logConfig) newLogger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.Level(l.Level)}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// run serves until ctx ends. Each value from hup reloads the configuration.
+// Started, if not nil, is called once everything listens.
+func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Logger, started func(addresses []string)) (err error) {
+	for _, name := range s.expired(time.Now()) {
+		logger.Warn("a token has ended", "token", name)
+	}
+	journal, err := s.openJournal(logger)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	members, err := s.members()
+	if err != nil {
+		return err
+	}
+	people, err := s.people()
+	if err != nil {
+		return err
+	}
+
+	gw, err := s.build(journal, members, people, logger)
+	if err != nil {
+		return err
+	}
+	defer gw.Close()
+
+	r := &reloader{started: s, gw: gw, members: members, logger: logger}
+	var reloading sync.Mutex
+	reload := func(ctx context.Context) error {
+		reloading.Lock()
+		defer reloading.Unlock()
+		err := r.reload(ctx)
+		if err != nil {
+			logger.Error("the configuration was not reloaded", "error", err)
+		}
+		return err
+	}
+	if s.Admin.Listen != "" {
+		a := &admin{gw: gw, reload: reload, logger: logger}
+		if s.Admin.Token.given() {
+			if a.token, err = s.Admin.Token.read(); err != nil {
+				return fmt.Errorf("admin.token: %w", err)
+			}
+		}
+		stop, err := a.start(s.Admin.Listen)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+				_ = reload(ctx)
+			}
+		}
+	})
+	if started != nil {
+		var addresses []string
+		for _, a := range gw.Addrs() {
+			addresses = append(addresses, a.String())
+		}
+		started(addresses)
+	}
+	return gw.Serve(ctx)
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/internal/pgserver"
+	"github.com/sallyport/sallyport/internal/pgserver/pgservertest"
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/proxytest"
+	"github.com/sallyport/sallyport/recorder"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bed is a gateway that runs from a file, in front of a private PostgreSQL.
+type bed struct {
+	t      *testing.T
+	dir    string
+	file   string
+	port   string
+	admin  string // the socket
+	psql   string
+	token  string
+	log    *proxytest.Log
+	client *http.Client
+	hup    chan os.Signal
+}
+
+func startBed(t *testing.T, rules string) *bed {
+	pg := pgservertest.Run(t, pgserver.Options{TLS: true})
+	require.NoError(t, pg.AddRole(t.Context(), "app", rand.Text(), ""))
+	require.NoError(t, pg.Exec(t.Context(), "postgres", `CREATE DATABASE shop OWNER app`))
+	require.NoError(t, pg.Exec(t.Context(), "shop", `
+		CREATE TABLE customers (id int PRIMARY KEY, name text, ssn text);
+		INSERT INTO customers VALUES (1, 'Ada', '078-05-1120');
+		CREATE TABLE payroll (id int);
+		ALTER TABLE customers OWNER TO app; ALTER TABLE payroll OWNER TO app`))
+	// A short directory: the paths of sockets are limited.
+	dir, err := os.MkdirTemp("", "gw")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	b := &bed{
+		t: t, dir: dir, admin: filepath.Join(dir, "admin.sock"), psql: filepath.Join(pg.BinDir(), "psql"),
+		token: identity.NewToken(), log: proxytest.NewLog(), hup: make(chan os.Signal),
+	}
+	b.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", b.admin)
+	}}}
+	t.Cleanup(b.client.CloseIdleConnections)
+	hash, err := identity.HashToken(b.token)
+	require.NoError(t, err)
+	write(t, dir, "tokens.yaml", fmt.Sprintf("tokens:\n  - {name: coder, hash: %q, groups: [agents]}\n", hash))
+	write(t, dir, "password", pg.Password("app")+"\n")
+	b.file = write(t, dir, "g.yaml", fmt.Sprintf(`name: g
+admin: {listen: %s}
+identity: {tokens: {file: tokens.yaml}}
+targets:
+  - name: shop
+    address: %q
+    database: shop
+    tls: {ca: %s}
+    login: {user: app, password: "file:password"}
+listeners:
+  - {address: "127.0.0.1:0", targets: [shop]}
+masks:
+  columns: [{column: customers.ssn, method: keep, keep: 4}]
+record: {dir: journal, checkpoints: {files: [elsewhere]}}
+`, b.admin, pg.Addr(), pg.CAFile())+rules)
+
+	s, err := load(b.file, true)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- run(ctx, s, b.hup, slog.New(b.log), func(addresses []string) { listening <- addresses[0] })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		assert.NoError(t, <-ended)
+		if t.Failed() {
+			t.Log(b.log)
+		}
+	})
+	select {
+	case address := <-listening:
+		_, b.port, err = net.SplitHostPort(address)
+		require.NoError(t, err)
+	case err := <-ended:
+		ended <- nil
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sql runs psql through the gateway and returns all that it printed.
+func (b *bed) sql(password string, args ...string) string {
+	cmd := b.command(password, args...)
+	out, _ := cmd.CombinedOutput()
+	return string(out)
+}
+
+func (b *bed) command(password string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(b.t.Context(), b.psql, append([]string{"-X", "-At", "-v", "VERBOSITY=verbose"}, args...)...)
+	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGPORT="+b.port, "PGUSER=coder", "PGDATABASE=shop", "PGPASSWORD="+password)
+	return cmd
+}
+
+// ask sends a request to the admin interface.
+func (b *bed) ask(method, path string) (int, string) {
+	req, err := http.NewRequestWithContext(b.t.Context(), method, "http://admin"+path, nil)
+	require.NoError(b.t, err)
+	resp, err := b.client.Do(req)
+	require.NoError(b.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	return resp.StatusCode, string(body)
+}
+
+const readOnly = `rules:
+  - {name: read customers, verdict: allow, groups: [agents], effects: [read], objects: [customers]}
+  - {name: no payroll, verdict: deny, objects: [payroll], reason: ask the people team}
+`
+
+func TestFromFileToPsql(t *testing.T) {
+	b := startBed(t, readOnly)
+	require.Eventually(t, func() bool { status, _ := b.ask("GET", "/ready"); return status == 200 }, time.Minute, 50*time.Millisecond)
+
+	assert.Equal(t, "Ada|*******1120\n", b.sql(b.token, "-c", "SELECT name, ssn FROM customers"))
+	out := b.sql(b.token, "-c", "SELECT * FROM payroll", "-c", "SELECT name FROM customers")
+	assert.Contains(t, out, `ERROR:  42501: sallyport: denied by rule "no payroll": ask the people team (operation g-`)
+	assert.Contains(t, out, "\nAda\n", "the session goes on")
+	assert.Contains(t, b.sql(b.token, "-c", "DELETE FROM customers"), "42501: sallyport: denied: ")
+	assert.Contains(t, b.sql("not the token", "-c", "SELECT 1"), "FATAL:")
+
+	t.Run("a bad file changes nothing", func(t *testing.T) {
+		before, err := os.ReadFile(b.file)
+		require.NoError(t, err)
+		write(t, b.dir, "g.yaml", string(before)+"nonsense: 1\n")
+		b.hup <- nil
+		status, body := b.ask("POST", "/reload")
+		assert.Equal(t, 422, status)
+		assert.Contains(t, body, "nothing was changed")
+		assert.Contains(t, body, "nonsense: there is no such field")
+		assert.True(t, b.log.Contains("the configuration was not reloaded", "nonsense"))
+		assert.Equal(t, "Ada\n", b.sql(b.token, "-c", "SELECT name FROM customers"))
+		write(t, b.dir, "g.yaml", string(before))
+	})
+
+	t.Run("a session is listed, follows a reload, and is ended", func(t *testing.T) {
+		cmd := b.command(b.token)
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		var complaints strings.Builder
+		cmd.Stderr = &complaints
+		require.NoError(t, cmd.Start())
+		answer := func(sql string) string {
+			_, err := fmt.Fprintf(in, "%s;\n\\echo done\n", sql)
+			require.NoError(t, err)
+			var text []byte
+			for b := make([]byte, 1); !strings.HasSuffix(string(text), "done\n"); text = append(text, b[0]) {
+				_, err := out.Read(b)
+				require.NoError(t, err)
+			}
+			return strings.TrimSuffix(string(text), "done\n")
+		}
+		assert.Equal(t, "Ada\n", answer("SELECT name FROM customers"))
+
+		_, body := b.ask("GET", "/sessions")
+		var sessions []proxy.SessionInfo
+		require.NoError(t, json.Unmarshal([]byte(body), &sessions))
+		require.Len(t, sessions, 1)
+		assert.Equal(t, "coder", sessions[0].Principal)
+		assert.Equal(t, "shop", sessions[0].Target)
+
+		text, err := os.ReadFile(b.file)
+		require.NoError(t, err)
+		write(t, b.dir, "g.yaml", strings.Replace(string(text), "objects: [customers]", "objects: [payroll]", 1)+"observe: true\n")
+		status, body := b.ask("POST", "/reload")
+		require.Equal(t, 204, status, body)
+		assert.True(t, b.log.Contains("these changes take a restart", "observe"))
+		assert.Empty(t, answer("SELECT name FROM customers"), "the session follows at its next statement")
+
+		status, _ = b.ask("DELETE", "/sessions/"+sessions[0].ID+"?reason=lunch")
+		assert.Equal(t, 204, status)
+		_, _ = io.WriteString(in, "SELECT 1;\n")
+		require.NoError(t, in.Close())
+		_ = cmd.Wait()
+		assert.Contains(t, complaints.String(), "the session was ended by the operator: lunch")
+		status, _ = b.ask("DELETE", "/sessions/"+sessions[0].ID)
+		assert.Equal(t, 404, status)
+	})
+
+	t.Run("the record has it", func(t *testing.T) {
+		record, err := recorder.Open(filepath.Join(b.dir, "journal"))
+		require.NoError(t, err)
+		var events strings.Builder
+		require.NoError(t, recorder.Export(&events, record.All(0)))
+		for _, want := range []string{"SELECT name, ssn FROM customers", `"rule":"no payroll"`, `"kind":"refused"`, `"kind":"policy changed"`, "ended by the operator: lunch"} {
+			assert.Contains(t, events.String(), want)
+		}
+		for _, secret := range []string{b.token, "078-05-1120"} {
+			assert.NotContains(t, events.String(), secret)
+		}
+		assert.FileExists(t, filepath.Join(b.dir, "elsewhere"))
+	})
+	assert.NotContains(t, b.log.String(), b.token)
+}
+
+func TestAdminToken(t *testing.T) {
+	a := &admin{token: "right"}
+	h := a.only(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
+	for given, want := range map[string]int{"Bearer right": 204, "Bearer wrong": 401, "right": 401, "": 401, "Bearer ": 401} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "/sessions", nil)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", given)
+		w := &answer{header: http.Header{}}
+		h(w, req)
+		assert.Equal(t, want, w.status, "%q", given)
+	}
+}
+
+// answer keeps the status of a response.
+type answer struct {
+	header http.Header
+	status int
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
+func (a *answer) WriteHeader(status int)      { a.status = status }
