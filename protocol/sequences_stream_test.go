@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"runtime"
 	"strconv"
@@ -174,8 +175,11 @@ func TestSequencePutOfFiveGiBWithWrongHash(t *testing.T) {
 				return err
 			}
 			target.say("put %d", length)
+			input := func(b []byte) error {
+				return x.Input(protocol.Part{Kind: "object", Data: b, Withheld: true})
+			}
 			pass := func(b []byte) error {
-				if err := x.Input(protocol.Part{Kind: "object", Data: b, Withheld: true}); err != nil {
+				if err := input(b); err != nil {
 					return err
 				}
 				_, err := target.Write(b)
@@ -196,8 +200,8 @@ func TestSequencePutOfFiveGiBWithWrongHash(t *testing.T) {
 				target.Close()
 				err = x.Finish(text("400 the content has another hash"),
 					protocol.Outcome{Result: protocol.Failed, Code: "XAmzContentSHA256Mismatch", Text: "aborted short by the gateway"})
-			} else if err = x.Seal(); err == nil {
-				if err = pass(held); err == nil {
+			} else if err = errors.Join(input(held), x.Seal()); err == nil {
+				if _, err = target.Write(held); err == nil {
 					err = x.Finish(text("%s", target.hear()), done())
 				}
 			}
@@ -211,6 +215,9 @@ func TestSequencePutOfFiveGiBWithWrongHash(t *testing.T) {
 		w := words(p.hear(), 2)
 		length, _ := strconv.ParseInt(w[1], 10, 64)
 		n, err := io.CopyN(io.Discard, p.in, length)
+		if err == nil && !r.sealed() {
+			r.t.Error("the object was whole before the seal")
+		}
 		if got <- n; err == nil {
 			p.say("200 stored %d", n)
 		}
