@@ -255,3 +255,35 @@ func TestConcurrentUseKeepsTheRecordInOrder(t *testing.T) {
 	require.NoError(t, r.Record.Check())
 	assert.Empty(t, r.Sessions())
 }
+
+// While the record hangs nothing passes; an operator still gets the client off.
+func TestRecordThatHangs(t *testing.T) {
+	r := policed(t)
+	v, s := r.session()
+	hangs, arrived := make(chan struct{}), make(chan struct{})
+	r.Record.Watch(func(_ recorder.Need, events []*recorder.Event) {
+		if events[0].Kind == recorder.KindOperation {
+			close(arrived)
+			<-hangs
+		}
+	})
+	result := make(chan error, 1)
+	go func() {
+		_, err := begin(s, op("read", "a"))
+		result <- err
+	}()
+	<-arrived
+	start := time.Now()
+	require.True(t, r.End(s.ID(), "the disk hangs"))
+	_, err := v.client.Read(make([]byte, 1))
+	require.Error(t, err, "the connection is closed")
+	assert.Less(t, time.Since(start), time.Second)
+	select {
+	case err := <-result:
+		t.Fatalf("Begin returned %v although nothing is recorded", err)
+	default:
+	}
+	close(hangs)
+	require.ErrorIs(t, <-result, protocol.ErrEnded)
+	assert.Equal(t, protocol.NotSent, r.Record.Operation(t, "a").Outcome.Result)
+}

@@ -158,6 +158,7 @@ func TestControlFindsTheSessionThatAnnouncedTheKey(t *testing.T) {
 	assert.Equal(t, 1, calls)
 	require.NoError(t, other.Close("bye"))
 	require.NoError(t, w.gate.Control(t.Context(), []byte("key")), "another's end takes nothing away")
-	v.hang(nil)
+	require.NoError(t, s.Close("bye"))
 	require.Error(t, w.gate.Control(t.Context(), []byte("key")))
+	v.hang(nil)
 }
