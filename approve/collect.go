@@ -15,11 +15,16 @@ var ErrNoAnswer = errors.New("no approver can answer")
 // not decide; with none left the error wraps [ErrNoAnswer] and says what each
 // said. When ctx ends, its error is returned.
 //
-// The context that approvers get ends when Collect returns; Collect does not
-// wait for approvers that are slow to notice.
+// Approvers get a question that is no larger than people read: long texts are
+// cut in the middle and long lists at their end, and say so.
+//
+// The context that approvers get ends when Collect returns. Collect does not
+// wait for approvers that are slow to notice: their goroutines end as soon as
+// they do.
 func Collect(ctx context.Context, approvers []Approver, q Request) (Answer, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	q = bounded(q)
 	type reply struct {
 		from   string
 		answer Answer
