@@ -155,7 +155,7 @@ func TestVerifyFindsEveryChangedByte(t *testing.T) {
 	dir := tempDir(t)
 	key, newest := sample(t, dir)
 	opts := VerifyOptions{Key: key, Checkpoint: newest.Note}
-	step := 149
+	step := 211
 	if soak() {
 		step = 1
 	}
