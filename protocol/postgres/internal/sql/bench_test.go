@@ -32,6 +32,9 @@ func BenchmarkFormHit(b *testing.B) {
 
 func BenchmarkMiss(b *testing.B) {
 	p := New(Options{CacheEntries: -1})
+	if err := p.Ready(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Parse(b.Context(), benchText)

@@ -22,7 +22,7 @@ func (w *walker) call(b *value) {
 	}
 	if fn.class != pure { // those that only compute add nothing
 		w.object("function", full, eff)
-		w.st.facts.call(call{full, fn.class})
+		w.calls(call{full, fn.class})
 	}
 	w.children("FuncCall", b, "funcname")
 }

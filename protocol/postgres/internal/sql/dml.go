@@ -15,7 +15,7 @@ func (w *walker) with(clause *value, do func()) {
 			w.everything("a WITH clause")
 			continue
 		}
-		w.st.facts.alias(cte.text("ctename"))
+		w.alias(cte.text("ctename"))
 		bodies = append(bodies, cte)
 		if recursive {
 			w.ctes = append(w.ctes, cte.text("ctename"))
@@ -214,10 +214,10 @@ func (w *walker) copies(b *value) {
 		w.target(b.get("relation"), read, true, false)
 		columns := names(b.list("attlist"))
 		for _, c := range columns {
-			f.mention(mention{name: c, plain: true})
+			w.mention(mention{name: c, plain: true})
 		}
 		if len(columns) == 0 {
-			f.mention(mention{star: true, plain: true})
+			w.mention(mention{star: true, plain: true})
 		}
 	}
 	w.children("CopyStmt", b, "relation", "query", "whereClause", "attlist")

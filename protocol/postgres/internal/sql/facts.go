@@ -48,26 +48,37 @@ type call struct {
 	class class
 }
 
-func (f *facts) mention(m mention) {
-	if !slices.Contains(f.mentions, m) {
-		f.mentions = append(f.mentions, m)
+// maxFacts bounds how many different names of one sort a statement may hold:
+// they are kept in lists and searched one by one. A statement with more is not
+// understood.
+const maxFacts = 1500
+
+// add keeps each x once and reports whether there was room.
+func add[T comparable](list *[]T, x T) bool {
+	if slices.Contains(*list, x) {
+		return true
+	}
+	if len(*list) >= maxFacts {
+		return false
+	}
+	*list = append(*list, x)
+	return true
+}
+
+func (w *walker) mention(m mention) { w.room(add(&w.st.facts.mentions, m)) }
+
+func (w *walker) alias(name string) {
+	if name != "" {
+		w.room(add(&w.st.facts.aliases, name))
 	}
 }
 
-func (f *facts) alias(name string) {
-	if name != "" && !slices.Contains(f.aliases, name) {
-		f.aliases = append(f.aliases, name)
-	}
-}
+func (w *walker) use(r relationUse) { w.room(add(&w.st.facts.relations, r)) }
 
-func (f *facts) relation(r relationUse) {
-	if !slices.Contains(f.relations, r) {
-		f.relations = append(f.relations, r)
-	}
-}
+func (w *walker) calls(c call) { w.room(add(&w.st.facts.calls, c)) }
 
-func (f *facts) call(c call) {
-	if !slices.Contains(f.calls, c) {
-		f.calls = append(f.calls, c)
+func (w *walker) room(ok bool) {
+	if !ok {
+		w.everything("more names than are kept apart")
 	}
 }

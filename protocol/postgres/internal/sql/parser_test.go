@@ -261,3 +261,18 @@ func TestSettings(t *testing.T) {
 	}
 	require.Empty(t, parse(t, "ALTER ROLE r SET search_path = a").Settings)
 }
+
+func TestTooManyNamesCountAsEverything(t *testing.T) {
+	for _, pattern := range []string{"SELECT a%s", "SELECT 1 FROM a%s", "SELECT f()%s"} {
+		var many strings.Builder
+		for i := range 2 * maxFacts {
+			fmt.Fprintf(&many, ", c%d", i)
+			if strings.Contains(pattern, "()") {
+				many.WriteString("()")
+			}
+		}
+		s := parse(t, fmt.Sprintf(pattern, many.String()))
+		require.Equal(t, protocol.Everything, s.Effects)
+		require.LessOrEqual(t, len(s.facts.mentions)+len(s.facts.relations)+len(s.facts.calls), 2*maxFacts)
+	}
+}

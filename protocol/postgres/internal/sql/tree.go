@@ -90,9 +90,30 @@ func decodeTree(s string) (value, error) {
 
 const maxTreeDepth = 4096
 
+// treeDecoder gathers what is in an open object or list on a stack, and moves
+// it into a slab when it closes: two allocations for hundreds of nodes.
 type treeDecoder struct {
-	s string
-	i int
+	s      string
+	i      int
+	fields stack[field]
+	items  stack[value]
+}
+
+type stack[T any] struct{ open, slab []T }
+
+// close takes what was pushed since base off the stack.
+func (s *stack[T]) close(base int) []T {
+	n := len(s.open) - base
+	if n == 0 {
+		return nil
+	}
+	if cap(s.slab)-len(s.slab) < n {
+		s.slab = make([]T, 0, max(n, min(1024, 2*cap(s.slab)+16)))
+	}
+	from := len(s.slab)
+	s.slab = append(s.slab, s.open[base:]...)
+	s.open = s.open[:base]
+	return s.slab[from:len(s.slab):len(s.slab)]
 }
 
 func (d *treeDecoder) space() {
@@ -146,6 +167,7 @@ func (d *treeDecoder) object(depth int) (value, error) {
 	if d.next('}') {
 		return v, nil
 	}
+	base := len(d.fields.open)
 	for {
 		d.space()
 		if d.i >= len(d.s) || d.s[d.i] != '"' {
@@ -159,8 +181,9 @@ func (d *treeDecoder) object(depth int) (value, error) {
 		if err != nil {
 			return value{}, err
 		}
-		v.fields = append(v.fields, field{name, f})
+		d.fields.open = append(d.fields.open, field{name, f})
 		if d.next('}') {
+			v.fields = d.fields.close(base)
 			return v, nil
 		}
 		if !d.next(',') {
@@ -175,13 +198,15 @@ func (d *treeDecoder) list(depth int) (value, error) {
 	if d.next(']') {
 		return v, nil
 	}
+	base := len(d.items.open)
 	for {
 		f, err := d.value(depth + 1)
 		if err != nil {
 			return value{}, err
 		}
-		v.items = append(v.items, f)
+		d.items.open = append(d.items.open, f)
 		if d.next(']') {
+			v.items = d.items.close(base)
 			return v, nil
 		}
 		if !d.next(',') {

@@ -22,6 +22,7 @@ type walker struct {
 	plain    bool // the column met now is an output as it is
 	conflict bool // inside ON CONFLICT
 	depth    int
+	full     bool // it counts as everything
 }
 
 // library is the fixed knowledge that walkers share.
@@ -54,6 +55,7 @@ func (w *walker) everything(what string) {
 		w.st.Remark = "not understood: " + what
 	}
 	w.st.facts.hidden = "statements that are not understood"
+	w.full = true
 }
 
 // any walks a list, a wrapped node, or nothing.
@@ -112,9 +114,11 @@ func nullable(field string) bool {
 }
 
 func (w *walker) typed(typ string, b *value) {
+	if w.full {
+		return // nothing can change what it counts as
+	}
 	if w.depth++; w.depth > maxWalk {
 		w.everything("deep nesting")
-		return
 	}
 	defer func() { w.depth-- }()
 	plain := w.plain
@@ -135,7 +139,7 @@ func (w *walker) typed(typ string, b *value) {
 	case "RangeVar":
 		w.relation(b)
 	case "Alias":
-		w.st.facts.alias(b.text("aliasname"))
+		w.alias(b.text("aliasname"))
 	case "RangeSubselect":
 		w.children(typ, b)
 	case "RangeFunction":
@@ -193,7 +197,7 @@ func (w *walker) column(b *value) {
 		w.everything("a column of kind " + typ)
 		return
 	}
-	w.st.facts.mention(m)
+	w.mention(m)
 }
 
 func (w *walker) indirection(b *value) {
@@ -202,9 +206,9 @@ func (w *walker) indirection(b *value) {
 		item := &b.list("indirection")[i]
 		switch typ, body := item.node(); typ {
 		case "String":
-			w.st.facts.mention(mention{name: body.text("sval"), attribute: true, stored: w.stored})
+			w.mention(mention{name: body.text("sval"), attribute: true, stored: w.stored})
 		case "A_Star":
-			w.st.facts.mention(mention{star: true, stored: w.stored})
+			w.mention(mention{star: true, stored: w.stored})
 		default:
 			w.any(item)
 		}
@@ -235,7 +239,7 @@ func (w *walker) operator(typ string, b *value) {
 		if len(name) > 1 && name[0] != "pg_catalog" {
 			full := identifier(name...)
 			w.object("operator", full, read|code)
-			w.st.facts.call(call{full, unknown})
+			w.calls(call{full, unknown})
 		}
 	}
 }
@@ -243,11 +247,11 @@ func (w *walker) operator(typ string, b *value) {
 func (w *walker) join(b *value) {
 	for _, v := range b.list("usingClause") {
 		if _, s := v.node(); s != nil {
-			w.st.facts.mention(mention{name: s.text("sval"), stored: w.stored})
+			w.mention(mention{name: s.text("sval"), stored: w.stored})
 		}
 	}
 	if b.flag("isNatural") || len(b.get("alias").list("colnames")) > 0 {
-		w.st.facts.mention(mention{star: true, stored: w.stored})
+		w.mention(mention{star: true, stored: w.stored})
 	}
 	w.children("JoinExpr", b, "usingClause")
 }
@@ -256,10 +260,9 @@ func (w *walker) join(b *value) {
 // touching, elsewhere.
 func (w *walker) relation(b *value) {
 	schemaName, name := b.text("schemaname"), b.text("relname")
-	f := &w.st.facts
 	alias := b.get("alias")
-	f.alias(alias.text("aliasname"))
-	f.alias(name)
+	w.alias(alias.text("aliasname"))
+	w.alias(name)
 	if !w.touching && schemaName == "" {
 		for _, c := range w.ctes {
 			if c == name {
@@ -274,12 +277,12 @@ func (w *walker) relation(b *value) {
 		use.visible, use.stored, use.changed = false, false, w.changing
 	}
 	if len(alias.list("colnames")) > 0 {
-		f.mention(mention{star: true, stored: w.stored})
+		w.mention(mention{star: true, stored: w.stored})
 	}
 	if holdsCredentials(schemaName, name) {
 		eff |= credential
 	}
-	f.relation(use)
+	w.use(use)
 	w.object("table", identifier(schemaName, name), eff)
 }
 
@@ -290,10 +293,9 @@ func (w *walker) target(b *value, eff protocol.Effects, visible, stored bool) {
 		w.everything("a statement without its table")
 		return
 	}
-	f := &w.st.facts
-	f.alias(b.get("alias").text("aliasname"))
-	f.alias(b.text("relname"))
-	f.relation(relationUse{schema: b.text("schemaname"), name: b.text("relname"), visible: visible, stored: stored})
+	w.alias(b.get("alias").text("aliasname"))
+	w.alias(b.text("relname"))
+	w.use(relationUse{schema: b.text("schemaname"), name: b.text("relname"), visible: visible, stored: stored})
 	if holdsCredentials(b.text("schemaname"), b.text("relname")) {
 		eff |= credential
 	}
@@ -333,6 +335,10 @@ func (w *walker) object(kind, name string, eff protocol.Effects) {
 			o.Effects |= eff
 			return
 		}
+	}
+	if len(w.st.Objects) >= maxFacts {
+		w.everything("more objects than are kept apart")
+		return
 	}
 	w.st.Objects = append(w.st.Objects, protocol.Object{Kind: kind, Name: name, Effects: eff})
 }
