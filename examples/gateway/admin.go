@@ -5,16 +5,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/proxy"
@@ -122,56 +117,4 @@ func (a *admin) doReload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// start serves on address until stop is called.
-func (a *admin) start(address string) (stop func(), err error) {
-	ln, err := listenAdmin(address)
-	if err != nil {
-		return nil, fmt.Errorf("admin.listen: %w", err)
-	}
-	server := &http.Server{
-		Handler: a.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
-	}
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			a.logger.Error("the admin interface stopped", "error", err)
-		}
-	})
-	a.logger.Info("admin interface listens", "address", ln.Addr().String())
-	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		_ = server.Shutdown(ctx)
-		_ = server.Close()
-		served.Wait()
-	}, nil
-}
-
-func listenAdmin(address string) (net.Listener, error) {
-	if !strings.HasPrefix(address, "/") {
-		return net.Listen("tcp", address)
-	}
-	// A socket that nobody listens on was left by a process that was killed.
-	if info, err := os.Lstat(address); err == nil && info.Mode().Type() == fs.ModeSocket {
-		conn, err := net.Dial("unix", address)
-		if err == nil {
-			conn.Close()
-			return nil, fmt.Errorf("%s is in use", address)
-		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			_ = os.Remove(address)
-		}
-	}
-	ln, err := net.Listen("unix", address)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(address, 0o600); err != nil {
-		ln.Close()
-		return nil, err
-	}
-	return ln, nil
 }

@@ -19,6 +19,7 @@ func (c *checker) check() {
 	c.checkTargets()
 	c.checkListeners()
 	c.checkRules()
+	c.checkApprovers()
 	c.checkMasks()
 	c.checkRecord()
 	c.checkLimits()

@@ -60,6 +60,9 @@ func (c *checker) locate() {
 		t := &c.Targets[i]
 		paths = append(paths, &t.TLS.CA, &t.Login.Cert, &t.Login.Key, &t.Login.Password.file)
 	}
+	for i := range c.Approvers.Webhooks {
+		paths = append(paths, &c.Approvers.Webhooks[i].Secret.file)
+	}
 	for i := range c.Masks.Columns {
 		paths = append(paths, &c.Masks.Columns[i].Key.file)
 	}

@@ -35,7 +35,7 @@ func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	people, err := s.people()
+	people, err := s.people(logger)
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,16 @@ func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Lo
 				return fmt.Errorf("admin.token: %w", err)
 			}
 		}
-		stop, err := a.start(s.Admin.Listen)
+		stop, err := serve(s.Admin.Listen, a.handler(), logger)
 		if err != nil {
-			return err
+			return fmt.Errorf("admin.listen: %w", err)
+		}
+		defer stop()
+	}
+	if people.answers != nil {
+		stop, err := serve(s.Approvers.Answers, people.answers, logger)
+		if err != nil {
+			return fmt.Errorf("approvers.answers: %w", err)
 		}
 		defer stop()
 	}

@@ -69,6 +69,9 @@ func startBed(t *testing.T, rules string) *bed {
 	require.NoError(t, err)
 	write(t, dir, "tokens.yaml", fmt.Sprintf("tokens:\n  - {name: coder, hash: %q, groups: [agents]}\n", hash))
 	write(t, dir, "password", pg.Password("app")+"\n")
+	b.certify()
+	reviews := newReviewer(t, filepath.Join(dir, "answers.sock"))
+	write(t, dir, "secret", reviews.secret)
 	b.file = write(t, dir, "g.yaml", fmt.Sprintf(`name: g
 admin: {listen: %s}
 identity: {tokens: {file: tokens.yaml}}
@@ -83,7 +86,11 @@ listeners:
 masks:
   columns: [{column: customers.ssn, method: keep, keep: 4}]
 record: {dir: journal, checkpoints: {files: [elsewhere]}}
-`, b.admin, pg.Addr(), pg.CAFile())+rules)
+certificate: {cert: server.crt, key: server.key}
+approvers:
+  answers: %s
+  webhooks: [{name: reviewers, url: %q, secret: "file:secret"}]
+`, b.admin, pg.Addr(), pg.CAFile(), reviews.socket, reviews.url)+rules)
 
 	s, err := load(b.file, true)
 	require.NoError(t, err)
@@ -138,6 +145,7 @@ func (b *bed) ask(method, path string) (int, string) {
 const readOnly = `rules:
   - {name: read customers, verdict: allow, groups: [agents], effects: [read], objects: [customers]}
   - {name: no payroll, verdict: deny, objects: [payroll], reason: ask the people team}
+  - {name: deleting, verdict: ask, effects: [destroy], timeout: 30s}
 `
 
 func TestFromFileToPsql(t *testing.T) {
@@ -148,8 +156,31 @@ func TestFromFileToPsql(t *testing.T) {
 	out := b.sql(b.token, "-c", "SELECT * FROM payroll", "-c", "SELECT name FROM customers")
 	assert.Contains(t, out, `ERROR:  42501: sallyport: denied by rule "no payroll": ask the people team (operation g-`)
 	assert.Contains(t, out, "\nAda\n", "the session goes on")
-	assert.Contains(t, b.sql(b.token, "-c", "DELETE FROM customers"), "42501: sallyport: denied: ")
+	assert.Contains(t, b.sql(b.token, "-c", "UPDATE customers SET id = 2"), "42501: sallyport: denied: ")
 	assert.Contains(t, b.sql("not the token", "-c", "SELECT 1"), "FATAL:")
+
+	t.Run("people are asked by webhook", func(t *testing.T) {
+		out := b.sql(b.token, "-c", "DELETE FROM customers WHERE id = 7 /* fine */")
+		assert.Contains(t, out, "waits for approval")
+		assert.Contains(t, out, "DELETE 0\n")
+		out = b.sql(b.token, "-c", "DELETE FROM customers")
+		assert.Contains(t, out, `denied by rule "deleting": not all of them`)
+	})
+
+	t.Run("the certificate follows a reload", func(t *testing.T) {
+		trusts := func(ca string) string {
+			return b.sql(b.token, "-c", "SELECT name FROM customers", "sslmode=verify-full sslrootcert="+ca)
+		}
+		old := filepath.Join(b.dir, "old.crt")
+		require.NoError(t, os.Rename(filepath.Join(b.dir, "server.crt"), old))
+		assert.Equal(t, "Ada\n", trusts(old))
+		b.certify()
+		assert.Equal(t, "Ada\n", trusts(old), "not reloaded yet")
+		status, body := b.ask("POST", "/reload")
+		require.Equal(t, 204, status, body)
+		assert.Equal(t, "Ada\n", trusts(filepath.Join(b.dir, "server.crt")))
+		assert.Contains(t, trusts(old), "certificate verify failed")
+	})
 
 	t.Run("a bad file changes nothing", func(t *testing.T) {
 		before, err := os.ReadFile(b.file)

@@ -144,7 +144,7 @@ func (t *tour) build(journal recorder.Log, logger *slog.Logger) (*proxy.Gateway,
 		Identify(tokens).
 		Record(journal).
 		Mask(mask.Columns("customers.ssn", mask.Keep(4)), mask.Personal(), mask.Secrets()).
-		Approve(rules, reviewer{}).
+		Approve(rules, approve.Func("reviewer", review)).
 		Listen("127.0.0.1:0", t.plugin, target).
 		Logger(logger).
 		Build()
