@@ -14,7 +14,7 @@ type facts struct {
 	copyOut bool   // its rows leave by COPY
 	hidden  string // nonempty: what it reads or runs cannot be seen, says what it is
 	unknown bool   // rows come from a statement that the text does not hold
-	commits bool   // deferred checks may run and complain
+	commits bool   // checks may run on tables that are not named, and complain
 }
 
 // relationUse is one place where a statement names a relation.

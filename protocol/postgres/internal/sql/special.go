@@ -312,7 +312,6 @@ func (w *walker) refine(typ string, b *value) {
 				w.object("role", identifier(p.text("priv_name")), access)
 			}
 		}
-	case "AlterDefaultPrivilegesStmt":
 	case "CreateRoleStmt", "AlterRoleStmt":
 		for i := range b.list("options") {
 			if _, o := b.list("options")[i].node(); o.text("defname") == "password" {
@@ -323,6 +322,8 @@ func (w *walker) refine(typ string, b *value) {
 		if b.flag("is_procedure") {
 			st.Verb = "create procedure"
 		}
+	case "ReindexStmt", "ClusterStmt", "RefreshMatViewStmt":
+		st.facts.commits = true // may complain about duplicates, quoting them
 	case "VacuumStmt":
 		if !b.flag("is_vacuumcmd") {
 			st.Verb = "analyze"

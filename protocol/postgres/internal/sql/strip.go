@@ -39,6 +39,9 @@ func strip(dst []byte, s string) (form []byte, ok bool) {
 		} else if t.start > 0 && (t.comment || isSpace(s[t.start-1])) {
 			dst = append(dst, ' ')
 		}
+		if first && t.kind != tokWord {
+			return nil, false
+		}
 		strips := open[depth] && !kept
 		switch t.kind {
 		case tokEnd:
