@@ -27,12 +27,14 @@
 // on the search path, which a client can set. So the two sides differ:
 //
 //   - Deny and ask rules match whatever may be meant. "payroll" matches
-//     payroll in every schema, and "hr.payroll" or "hr.*" match the bare name
-//     payroll too as long as the target has not confirmed what it is (not so
-//     "hr.*" and functions, whose bare names are mostly the system's). Case
-//     does not count. An operation with the effect Code or Opaque matches
-//     every deny and ask rule that has Objects and applies to it: nobody can
-//     say what it touches.
+//     payroll in every schema. "hr.payroll" matches the bare name payroll too,
+//     as long as the target has not confirmed what it is. So does "hr.*" with
+//     every bare name, unless an allow rule that applies has that very name,
+//     or it is a function, whose bare names are mostly the system's: beside a
+//     rule that closes a schema, and rules that do not name tables, clients
+//     must write schemas, and the denial says so. Case does not count. An
+//     operation with the effect Code or Opaque matches every deny and ask rule
+//     that has Objects and applies to it: nobody can say what it touches.
 //   - Allow rules match only what must be meant. "orders" matches orders and
 //     public.orders and no other; "ord*" likewise reaches into no other
 //     schema; "sales.orders" does not match the bare name orders. "*" alone is

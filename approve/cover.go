@@ -1,13 +1,9 @@
 package approve
 
-import (
-	"github.com/sallyport/sallyport/identity"
-)
-
 // cover looks for allow rules that together allow all that the operation does.
 // It returns the first listed of them, or nil and what is missing, in words
 // that name effects but no content.
-func (p *Policy) cover(who *identity.Principal, target string, op *act) (*rule, string) {
+func (p *Policy) cover(op *act) (*rule, string) {
 	// Which rules apply is worked out once, in a bit set that stays on the
 	// stack for as many rules as people write.
 	var few [4]uint64
@@ -17,7 +13,7 @@ func (p *Policy) cover(who *identity.Principal, target string, op *act) (*rule, 
 	}
 	any := -1
 	for i := range p.allow {
-		if p.allow[i].applies(who, target, op.verb) {
+		if p.allow[i].applies(op.who, op.target, op.verb) {
 			applies[i/64] |= 1 << (i % 64)
 			if any < 0 {
 				any = i

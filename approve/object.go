@@ -124,38 +124,53 @@ func (o *objectPattern) covers(t *touched) bool {
 	return !o.dots && (t.last == t.name || t.last == strings.TrimPrefix(t.name, "public.")) && o.strict.match(t.last)
 }
 
+// hit says how sure it is that a pattern means an object.
+type hit uint8
+
+const (
+	miss       hit = iota
+	bySchema       // a bare name that the search path may lead into the pattern's schema
+	byBareName     // the same, and the pattern has that very name in its schema
+	full
+)
+
 // hits reports whether the object may be one that the pattern means, for deny
-// and ask rules. Where the name leaves room it says yes.
-func (o *objectPattern) hits(t *touched) bool {
+// and ask rules. Where the name leaves room it does not say miss.
+func (o *objectPattern) hits(t *touched) hit {
 	if o.kind != "" && o.kind != t.kind && slices.Contains(objectKinds[:], t.kind) {
-		return false
+		return miss
 	}
 	if o.loose.match(t.raw) {
-		return true
+		return full
 	}
 	if !o.sql {
-		return false
+		return miss
 	}
 	if len(t.name) != len(t.raw) && o.loose.match(t.name) {
-		return true
+		return full
 	}
 	if len(t.last) == len(t.name) {
-		// The pattern may have more in front than the name does: a search path
-		// can lead a bare name into any schema. Bare function names are
-		// mostly those of the system.
-		return o.dots && !t.resolved && o.last.match(t.name) && (t.kind != "function" || !o.last.all())
+		// The pattern may have more in front than the name does. Bare function
+		// names are mostly those of the system.
+		switch {
+		case !o.dots || t.resolved || !o.last.match(t.name) || t.kind == "function" && o.last.all():
+			return miss
+		case o.last.wild():
+			return bySchema
+		}
+		return byBareName
 	}
 	// Or the name may have more in front than the pattern does.
 	if o.loose.match(t.last) {
-		return true
+		return full
 	}
 	for rest := t.name; ; {
 		_, rest, _ = strings.Cut(rest, ".")
 		if len(rest) == len(t.last) {
-			return false
+			return miss
 		}
 		if o.loose.match(rest) {
-			return true
+			return full
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,7 @@ import (
 func oracle(rules []Rule, who identity.Principal, target string, op *protocol.Operation) protocol.Verdict {
 	for _, verdict := range []protocol.Verdict{protocol.Deny, protocol.Ask} {
 		for _, r := range rules {
-			if r.Verdict == verdict && oracleApplies(r, who, target, op.Verb) && oracleTouches(r, op) {
+			if r.Verdict == verdict && oracleApplies(r, who, target, op.Verb) && oracleTouches(rules, r, who, target, op) {
 				return verdict
 			}
 		}
@@ -110,7 +111,7 @@ func oracleApplies(r Rule, who identity.Principal, target, verb string) bool {
 		oracleList(r.Targets, false, target) && oracleList(r.Verbs, true, verb)
 }
 
-func oracleTouches(r Rule, op *protocol.Operation) bool {
+func oracleTouches(rules []Rule, r Rule, who identity.Principal, target string, op *protocol.Operation) bool {
 	all := op.Effects
 	var carried protocol.Effects
 	for _, o := range op.Objects {
@@ -137,11 +138,24 @@ func oracleTouches(r Rule, op *protocol.Operation) bool {
 			last := pattern[strings.LastIndex(pattern, ".")+1:]
 			if last != pattern && len(parts) == 1 && !o.Resolved && oracleMatch(last, o.Name, true) &&
 				(o.Kind != "function" || last != "*") {
-				return true
+				named := false
+				for _, a := range rules {
+					named = named || a.Verdict == protocol.Allow && oracleApplies(a, who, target, op.Verb) && slices.Contains(lowered(a.Objects), o.Name)
+				}
+				if !named || !strings.ContainsAny(last, "*?") {
+					return true
+				}
 			}
 		}
 	}
 	return false
+}
+
+func lowered(list []string) (low []string) {
+	for _, s := range list {
+		low = append(low, strings.ToLower(s))
+	}
+	return low
 }
 
 func oracleNames(r Rule, o protocol.Object) bool {
@@ -282,7 +296,7 @@ func TestObjectNames(t *testing.T) {
 		require.NoError(t, err)
 		obj := touch(nil, []protocol.Object{{Kind: tt.kind, Name: tt.name, Resolved: tt.resolved}})
 		assert.Equal(t, tt.allow, o.covers(&obj[0]), "allow %q %q", tt.pattern, tt.name)
-		assert.Equal(t, tt.deny, o.hits(&obj[0]), "deny %q %q", tt.pattern, tt.name)
+		assert.Equal(t, tt.deny, o.hits(&obj[0]) != miss, "deny %q %q", tt.pattern, tt.name)
 	}
 }
 

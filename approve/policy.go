@@ -96,21 +96,33 @@ func (p *Policy) Decide(who identity.Principal, target string, op *protocol.Oper
 		return protocol.Decision{}
 	}
 	var few [8]touched // keeps the usual operation off the heap
-	do := act{verb: op.Verb, effects: known(op.Effects), objects: touch(few[:0], op.Objects)}
+	do := act{
+		policy: p, who: &who, target: target, verb: op.Verb,
+		effects: known(op.Effects), objects: touch(few[:0], op.Objects),
+	}
 	for i := range do.objects {
 		do.carried |= do.objects[i].effects
 	}
-	for i := range p.deny {
-		if r := &p.deny[i]; r.applies(&who, target, do.verb) && r.touches(&do) {
-			return p.decided(r)
+	for _, rules := range [...][]rule{p.deny, p.ask} {
+		for i := range rules {
+			r := &rules[i]
+			if !r.applies(&who, target, do.verb) {
+				continue
+			}
+			switch r.touches(&do) {
+			case full:
+				return p.decided(r)
+			case bySchema, byBareName:
+				d := p.decided(r)
+				if d.Reason != "" {
+					d.Reason += "; "
+				}
+				d.Reason += "a name without its schema may mean what the rule names, so write the schema"
+				return d
+			}
 		}
 	}
-	for i := range p.ask {
-		if r := &p.ask[i]; r.applies(&who, target, do.verb) && r.touches(&do) {
-			return p.decided(r)
-		}
-	}
-	r, reason := p.cover(&who, target, &do)
+	r, reason := p.cover(&do)
 	if r == nil {
 		return protocol.Decision{Reason: reason, Policy: p.digest}
 	}

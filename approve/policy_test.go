@@ -68,6 +68,12 @@ func TestDecide(t *testing.T) {
 		{"first ask is named", []Rule{{Name: "a", Effects: destroy, Verdict: protocol.Ask}, {Name: "b", Verdict: protocol.Ask}}, operation("drop", destroy), protocol.Ask, "a"},
 		{"other schema", []Rule{all, noPayroll}, operation("select", 0, table("public.payroll", read)), protocol.Allow, "all"},
 		{"bare name that may be the one", []Rule{all, noPayroll}, operation("select", 0, bare), protocol.Deny, "payroll"},
+		{"bare name in a closed schema", []Rule{all, {Name: "hr", Objects: []string{"hr.*"}}}, operation("select", 0, bare), protocol.Deny, "hr"},
+		{"bare name that an allow rule names", []Rule{{Name: "p", Objects: []string{"payroll"}, Verdict: protocol.Allow}, {Name: "hr", Objects: []string{"hr.*"}}},
+			operation("select", 0, bare), protocol.Allow, "p"},
+		{"bare name that both name", []Rule{{Name: "p", Objects: []string{"payroll"}, Verdict: protocol.Allow}, noPayroll}, operation("select", 0, bare), protocol.Deny, "payroll"},
+		{"bare name that an allow rule for others names", []Rule{all, {Name: "p", Objects: []string{"payroll"}, Groups: []string{"x"}, Verdict: protocol.Allow}, {Name: "hr", Objects: []string{"hr.*"}}},
+			operation("select", 0, bare), protocol.Deny, "hr"},
 		{"deny of another effect", []Rule{all, {Name: "d", Effects: write, Objects: []string{"customers"}}},
 			operation("update", 0, table("orders", write), table("customers", read)), protocol.Allow, "all"},
 		{"loose effect may be on any object", []Rule{all, {Name: "d", Effects: destroy, Objects: []string{"customers"}}},
@@ -88,6 +94,14 @@ func TestDecide(t *testing.T) {
 			assert.Equal(t, p.Digest(), d.Policy)
 		})
 	}
+}
+
+func TestGuessesSayHowToBeClear(t *testing.T) {
+	p := policy(t, Rule{Name: "all", Verdict: protocol.Allow}, Rule{Name: "hr", Objects: []string{"hr.*"}, Reason: "ask HR"})
+	bare := protocol.Object{Kind: "table", Name: "orders", Effects: protocol.Read}
+	assert.Equal(t, "ask HR; a name without its schema may mean what the rule names, so write the schema", p.Decide(agent, "shop", operation("select", 0, bare)).Reason)
+	assert.Equal(t, "ask HR", p.Decide(agent, "shop", operation("select", 0, bare, table("hr.x", protocol.Read))).Reason)
+	assert.Equal(t, protocol.Allow, p.Decide(agent, "shop", operation("select", 0, table("public.orders", protocol.Read))).Verdict)
 }
 
 func TestWhom(t *testing.T) {

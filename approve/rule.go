@@ -151,36 +151,64 @@ func known(e protocol.Effects) protocol.Effects {
 	return e
 }
 
-// touches reports whether a deny or ask rule matches what the operation does.
-func (r *rule) touches(op *act) bool {
+// touches reports whether a deny or ask rule matches what the operation does,
+// and how surely.
+func (r *rule) touches(op *act) hit {
 	if len(r.objects) == 0 {
-		return r.anyEffect || (op.effects | op.carried).Any(r.effects)
+		if r.anyEffect || (op.effects | op.carried).Any(r.effects) {
+			return full
+		}
+		return miss
 	}
 	if op.effects.Any(protocol.Code | protocol.Opaque) {
-		return true // whatever it names, it may reach other things too
+		return full // whatever it names, it may reach other things too
 	}
 	// An effect that no object carries may be on any of them.
 	loose := op.effects &^ op.carried
+	most := miss
 	for i := range op.objects {
 		t := &op.objects[i]
 		if !r.anyEffect && !(t.effects | loose).Any(r.effects) {
 			continue
 		}
 		for j := range r.objects {
-			if r.objects[j].hits(t) {
+			h := r.objects[j].hits(t)
+			if h == bySchema && op.names(t) {
+				continue
+			}
+			if most = max(most, h); most == full {
+				return full
+			}
+		}
+	}
+	return most
+}
+
+// act is what an operation does, in the form that rules look at.
+type act struct {
+	policy  *Policy
+	who     *identity.Principal
+	target  string
+	verb    string
+	effects protocol.Effects // as the operation states them
+	carried protocol.Effects // those that its objects account for
+	objects []touched
+}
+
+// names reports whether an allow rule that applies names the bare name itself:
+// then the name is taken for what that rule means by it, and not for something
+// else of a schema that is closed as a whole.
+func (a *act) names(t *touched) bool {
+	for i := range a.policy.allow {
+		r := &a.policy.allow[i]
+		for j := range r.objects {
+			o := &r.objects[j]
+			if !o.dots && o.exact() && o.covers(t) && r.applies(a.who, a.target, a.verb) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// act is what an operation does, in the form that rules look at.
-type act struct {
-	verb    string
-	effects protocol.Effects // as the operation states them
-	carried protocol.Effects // those that its objects account for
-	objects []touched
 }
 
 // digest hashes what rules say, each field with its length in front. The order
