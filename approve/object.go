@@ -90,6 +90,7 @@ type touched struct {
 	raw      string // the name as it came
 	name     string // without quotes
 	last     string // name after its last dot
+	deep     bool   // it has more than one dot
 	effects  protocol.Effects
 	resolved bool
 }
@@ -102,6 +103,7 @@ func touch(list []touched, objects []protocol.Object) []touched {
 			t.name = unquote(t.raw)
 		}
 		t.last = t.name[strings.LastIndexByte(t.name, '.')+1:]
+		t.deep = strings.IndexByte(t.name, '.') < len(t.name)-len(t.last)-1
 		list = append(list, t)
 	}
 	return list
@@ -164,15 +166,16 @@ func (o *objectPattern) hits(t *touched) hit {
 	if o.loose.match(t.last) {
 		return full
 	}
-	for rest := t.name; ; {
+	for rest := t.name; t.deep; {
 		_, rest, _ = strings.Cut(rest, ".")
 		if len(rest) == len(t.last) {
-			return miss
+			break
 		}
 		if o.loose.match(rest) {
 			return full
 		}
 	}
+	return miss
 }
 
 // unquote takes the quotes of SQL off a name. A name in which they are not

@@ -43,7 +43,7 @@ func (c Column) String() string {
 // "schema.table.column", or either with "*" for every column; without a schema
 // it holds for the table in every schema. Names fold to lower case as in SQL
 // unless they are quoted: `"Weird.Name".col`. Where several rules hold for one
-// column, the first listed counts. What is wrong with the pattern or the
+// column, the last listed counts: put "customers.*" before its exceptions. What is wrong with the pattern or the
 // method is an error in [New].
 func Columns(pattern string, method Method) Rule {
 	c, err := parseColumn(pattern)
