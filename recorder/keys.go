@@ -88,7 +88,7 @@ func PublicKey(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := strings.TrimSpace(string(b[:n]))
+	key := strings.TrimSuffix(string(b[:n]), "\n")
 	if _, err := note.NewVerifier(key); err != nil {
 		return "", fmt.Errorf("%s is not a public key: %w", f.Name(), err)
 	}
@@ -109,14 +109,16 @@ func readFormat(dir string) (id [16]byte, err error) {
 	if lines[0] != formatFirst {
 		return id, fmt.Errorf("%s does not begin with %q: this is no journal, or one of a later version", name, formatFirst)
 	}
-	if len(lines) == 3 && lines[2] == "" {
-		if raw, err := hex.DecodeString(strings.TrimPrefix(lines[1], "id ")); err == nil && len(raw) == len(id) {
-			copy(id[:], raw)
+	if raw, err := hex.DecodeString(strings.TrimPrefix(lines[min(1, len(lines)-1)], "id ")); err == nil && len(raw) == len(id) {
+		copy(id[:], raw)
+		if string(b[:n]) == formatText(id) {
 			return id, nil
 		}
 	}
 	return id, fmt.Errorf("%s is malformed", name)
 }
+
+func formatText(id [16]byte) string { return fmt.Sprintf("%s\nid %x\n", formatFirst, id) }
 
 // makeFormat makes the first file of a new journal.
 func makeFormat(dir string, fsys fileSystem) (id [16]byte, err error) {
@@ -128,6 +130,5 @@ func makeFormat(dir string, fsys fileSystem) (id [16]byte, err error) {
 		return id, damaged("%s holds segments but not the file %q", dir, formatName)
 	}
 	_, _ = rand.Read(id[:])
-	text := fmt.Sprintf("%s\nid %x\n", formatFirst, id)
-	return id, writeFile(fsys, filepath.Join(dir, formatName), []byte(text))
+	return id, writeFile(fsys, filepath.Join(dir, formatName), []byte(formatText(id)))
 }

@@ -22,11 +22,6 @@ type Options struct {
 	// SyncBytes bounds how many bytes of taken events wait for the disk: the
 	// Append that would exceed it syncs first. Zero means 4 MiB.
 	SyncBytes int64
-	// GroupDelay makes a sync wait so long for others to join it, if the one
-	// before it served several. Fewer syncs cost less CPU and each takes
-	// longer: it pays where clients come back faster than the disk syncs. Zero
-	// means not to wait.
-	GroupDelay time.Duration
 	// SegmentSize is the size in bytes at which a new segment begins, and
 	// what is reserved on disk for one. Zero means 64 MiB; the least is 4 KiB.
 	SegmentSize int64
@@ -64,8 +59,8 @@ const (
 
 func (o *Options) complete() error {
 	var errs []error
-	if o.SyncInterval < 0 || o.SyncBytes < 0 || o.CheckpointInterval < 0 || o.SegmentSize < 0 || o.GroupDelay < 0 {
-		errs = append(errs, errors.New("Options: SyncInterval, SyncBytes, GroupDelay, CheckpointInterval and SegmentSize cannot be negative"))
+	if o.SyncInterval < 0 || o.SyncBytes < 0 || o.CheckpointInterval < 0 || o.SegmentSize < 0 {
+		errs = append(errs, errors.New("Options: SyncInterval, SyncBytes, CheckpointInterval and SegmentSize cannot be negative"))
 	}
 	if o.SegmentSize != 0 && o.SegmentSize < minSegmentSize {
 		errs = append(errs, fmt.Errorf("Options.SegmentSize is %d; the least is %d", o.SegmentSize, minSegmentSize))
@@ -96,7 +91,6 @@ func (o Options) LogValue() slog.Value {
 		slog.Bool("buffered", o.Buffered),
 		slog.Duration("sync_interval", o.SyncInterval),
 		slog.Int64("sync_bytes", o.SyncBytes),
-		slog.Duration("group_delay", o.GroupDelay),
 		slog.Int64("segment_size", o.SegmentSize),
 		slog.Duration("checkpoint_interval", o.CheckpointInterval),
 		slog.Int("sinks", len(o.Sinks)),

@@ -128,7 +128,6 @@ type verifier struct {
 	sessions map[string]*checked
 	changed  []*checked // since the last checkpoint
 	pos      uint64
-	known    bool // pos is known: a segment was read
 	lost     bool // events are missing or unreadable that no session is known of
 	file     string
 	end      int64 // where the last segment's records end

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/postgres"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // renderers make the payload of protocols readable. A gateway with protocols
 // of its own adds theirs here.
-func renderers() []protocol.Renderer { return nil }
+func renderers() []protocol.Renderer { return []protocol.Renderer{postgres.Renderer{}} }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
