@@ -158,7 +158,11 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	// A plugin may still dial while it says goodbye, to stop what its target
+	// has under way.
+	if s.ctx.Err() == nil {
+		defer context.AfterFunc(s.ctx, cancel)()
+	}
 	conn, err := dial(ctx, s.target, s.target.Address, s.gw.limits.Dial)
 	if err != nil {
 		if s.ctx.Err() != nil {

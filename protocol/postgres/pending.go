@@ -73,6 +73,29 @@ func (s *session) cancelled(pid uint32, key []byte) func(context.Context) error 
 	}
 }
 
+// abandon asks the target to stop what it has under way when the session ends
+// before it has answered: a target notices that its client is gone only when
+// it has something to say.
+func (s *session) abandon(cause error) {
+	if _, idle := s.queue.idle(); idle || len(s.targetKey) == 0 || errors.Is(cause, errTargetLost) {
+		return
+	}
+	// The session's context is over; the gateway's grace is short.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(s.gate.Context()), time.Second)
+	defer stop()
+	if err := s.gate.Note("cancel", "the session ended while the target was at work; it is asked to stop"); err != nil {
+		return
+	}
+	conn, err := s.gate.Dial(ctx, protocol.Endpoint{})
+	if err == nil {
+		defer conn.Close()
+		err = login.Cancel(ctx, conn, s.gate.Target(), s.credential, s.targetPID, s.targetKey)
+	}
+	if err != nil {
+		s.gate.Logger().Warn("the target could not be asked to stop what it was doing", "error", err)
+	}
+}
+
 // begin has operations admitted. While a person is asked, it tells the client
 // and reads ahead, so that a client that leaves withdraws its operation.
 func (f *frontend) begin(ops ...protocol.Operation) ([]*protocol.Exchange, error) {

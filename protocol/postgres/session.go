@@ -24,6 +24,8 @@ type session struct {
 	guards     *guards // what is masked; keeps up with updates
 	pending    canceller
 	credential Login
+	targetPID  uint32
+	targetKey  []byte // what a cancel request to the target must name
 
 	// emitting is held around what the gateway writes to the client, so that
 	// no message of its own lands inside one that comes in pieces.

@@ -47,6 +47,7 @@ func (p *Plugin) serve(ctx context.Context, conn net.Conn, g *protocol.Gate) err
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.Conn.Write(last)
 	}
+	s.abandon(err)
 	_ = s.gate.Close(reason(err))
 	_ = s.target.Close()
 	if errors.Is(err, errTerminate) || errors.Is(err, io.EOF) {
@@ -189,7 +190,7 @@ func (p *Plugin) connect(ctx context.Context, c *login.Client, gate *protocol.Se
 	if err != nil {
 		return nil, err
 	}
-	s.target = server.Conn
+	s.target, s.targetPID, s.targetKey = server.Conn, server.PID, server.Key
 	if s.guards, err = newGuards(ctx, s, server); err != nil {
 		return nil, err
 	}
