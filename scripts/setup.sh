@@ -22,8 +22,10 @@ command -v psql >/dev/null || [ -x "$server/psql" ] || need postgresql-client "p
 command -v pgbench >/dev/null || [ -x "$server/pgbench" ] || need postgresql-contrib "pgbench; some tests and the benchmarks use it"
 command -v "$(go env CC)" >/dev/null || need gcc "a C compiler: the race detector needs one (the library does not)"
 [ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev "the C library's headers: the race detector needs them"
-command -v node >/dev/null || need nodejs "Node.js; node-postgres is one of the clients that the tests try"
-command -v npm >/dev/null || need npm "npm; it installs node-postgres for the tests"
+if [ "$what" = test ]; then
+	command -v node >/dev/null || need nodejs "Node.js; node-postgres is one of the clients that the tests try"
+	command -v npm >/dev/null || need npm "npm; it installs node-postgres for the tests"
+fi
 if [ "$what" = bench ]; then
 	command -v pgbouncer >/dev/null || need pgbouncer "pgbouncer; the benchmarks compare with it"
 fi
@@ -35,9 +37,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	if command -v apt-get >/dev/null; then
 		echo "setup: install with: sudo apt-get install ${missing[*]}" >&2
 	elif command -v dnf >/dev/null; then
-		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer gcc" >&2
+		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer gcc nodejs npm" >&2
 	elif command -v brew >/dev/null; then
-		echo "setup: install with: brew install postgresql pgbouncer, and xcode-select --install for the compiler" >&2
+		echo "setup: install with: brew install postgresql pgbouncer node, and xcode-select --install for the compiler" >&2
 	fi
 	exit 1
 fi
