@@ -55,7 +55,9 @@ func (s *session) cancelled(pid uint32, key []byte) func(context.Context) error 
 		if len(key) == 0 {
 			return errors.New("the target gave no key for cancel requests")
 		}
-		list, err := s.gate.Begin(ctx, nil, protocol.Operation{Verb: "cancel", Text: "cancel what is under way"})
+		list, err := s.gate.Begin(ctx, nil, protocol.Operation{
+			Verb: "cancel", Text: "cancel what is under way, as the client asks", Origin: protocol.OriginGateway,
+		})
 		if err != nil {
 			return err
 		}
