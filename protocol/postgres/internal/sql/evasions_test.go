@@ -70,6 +70,12 @@ var evasions = []struct{ want, sql string }{
 	{open, `LISTEN ch`},
 	{open, `CREATE INDEX ON customers (name)`},
 	{open, `SELECT pid, state FROM pg_stat_activity WHERE false`},
+	{open, `ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (id) NOT VALID`},
+	{open, `COMMENT ON COLUMN customers.ssn IS 'x'`},
+	{open, `ANALYZE customers`},
+	{open, `COPY customers (id, name) TO STDOUT`},
+	{open, `DECLARE c CURSOR FOR SELECT id FROM customers`},
+	{open, `SELECT o.id, o.note FROM orders o WHERE o.customer_id IN (SELECT id FROM customers)`},
 	// The column itself is masked by its table and number.
 	{mask, `SELECT ssn FROM customers`},
 	{mask, `SELECT ssn AS x FROM customers`},
@@ -96,6 +102,15 @@ var evasions = []struct{ want, sql string }{
 	{mask, `SELECT tax || '' FROM customer_mat`},
 	{mask, `SELECT ssn FROM ONLY customers_old`},
 	{mask, `SELECT ssn, ssn || '' FROM parted_1`},
+	{mask, `SELECT id, name FROM customers c(id, ssn, name)`},
+	{mask, `SELECT t.name || '' FROM customers t(id, ssn, name)`},
+	{mask, `WITH customers(id, ssn, name) AS (TABLE customers) SELECT name || '' FROM customers`},
+	{mask, `SELECT name || '' FROM (TABLE customers) q(id, ssn, name)`},
+	{mask, `SELECT x || '' FROM customers, LATERAL (VALUES (ssn)) v(x)`},
+	{mask, `SELECT a || '' FROM (customers CROSS JOIN orders) AS j(i, n, a)`},
+	{mask, `UPDATE customers c SET name = 'x' RETURNING c::text`},
+	{mask, `INSERT INTO customers (id, ssn) VALUES (1, 'c') ON CONFLICT (id) DO UPDATE SET name = '' RETURNING customers`},
+	{mask, `INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = '' RETURNING (customers).ssn || ''`},
 	// Expressions have no column of their own.
 	{mask, `SELECT ssn || '' FROM customers`},
 	{mask, `SELECT ssn COLLATE "C" FROM customers`},
@@ -139,6 +154,21 @@ var evasions = []struct{ want, sql string }{
 	{mask, `SELECT xmlelement(name a, ssn) FROM customers`},
 	{mask, `SELECT format('%s', c) FROM customers c`},
 	{mask, `SELECT concat(c) FROM customers c`},
+	{mask, `SELECT count(c) FROM customers c`},
+	{mask, `SELECT max(customers::text) FROM customers`},
+	{mask, `SELECT (ARRAY[c])[1].ssn || '' FROM customers c`},
+	{mask, `SELECT ROW(customers) FROM customers`},
+	{mask, `SELECT (SELECT c2 FROM customers c2 LIMIT 1)::text`},
+	{mask, `SELECT * FROM jsonb_each((SELECT to_jsonb(c) FROM customers c LIMIT 1))`},
+	{mask, `SELECT r.ssn FROM customers c, LATERAL json_to_record(row_to_json(c)) AS r(ssn text)`},
+	{mask, `SELECT parted_1 FROM parted_1`},
+	{mask, `SELECT parted.*::text FROM parted`},
+	{mask, `SELECT xmlforest(ssn), xmlagg(xmlelement(name a, ssn)) FROM customers GROUP BY ssn`},
+	{mask, `SELECT lag(ssn) OVER w, lead(c) OVER w FROM customers c WINDOW w AS (ORDER BY id)`},
+	{mask, `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ssn) FROM customers`},
+	{mask, `SELECT s, regexp_matches(s, '(.)') FROM (SELECT min(ssn) AS s FROM customers) q`},
+	{mask, `SELECT * FROM string_to_table((SELECT ssn FROM customers LIMIT 1), 'x')`},
+	{mask, `SELECT * FROM XMLTABLE('/a' PASSING (SELECT xmlelement(name a, ssn) FROM customers LIMIT 1) COLUMNS s text PATH '.')`},
 	{mask, `SELECT unnest(array_agg(ssn)) FROM customers`},
 	{mask, `SELECT * FROM (SELECT ssn FROM customers UNION ALL SELECT note FROM orders) u`},
 	{mask, `SELECT ssn FROM customers UNION ALL SELECT note FROM orders`},
@@ -362,6 +392,48 @@ func TestEvasions(t *testing.T) {
 			b := visible(t, conn, "219 09 9999", e.sql, q, hidden)
 			require.Equal(t, a, b, "what is seen depends on what must not be seen")
 		})
+	}
+}
+
+// TestProbes holds that a use of a protected column that masking cannot hide is
+// told, and that a plain look is none.
+func TestProbes(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"SELECT ssn, name FROM customers":                     false,
+		"SELECT * FROM customers WHERE id = 1":                false,
+		"SELECT id FROM customers WHERE ssn LIKE '0%'":        true,
+		"SELECT id FROM customers ORDER BY ssn":               true,
+		"SELECT id FROM customers c ORDER BY c":               true,
+		"SELECT id FROM customers JOIN other USING (ssn)":     true,
+		"SELECT count(*) FROM customers GROUP BY left(ssn,1)": true,
+		"DELETE FROM customers WHERE ssn = 'x'":               true,
+		"SELECT chunk_data FROM pg_toast.pg_toast_16385":      true,
+	} {
+		require.Equal(t, want, parse(t, sql).Expose(evasionGuard).Probes, sql)
+	}
+	e := parse(t, "SELECT chunk_data FROM pg_toast.pg_toast_16385").Expose(evasionGuard)
+	require.True(t, e.MaskAll && e.MaskComputed)
+}
+
+// TestErrorsAreHidden holds where the target's own words may quote values.
+func TestErrorsAreHidden(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"SELECT 1 / 0":                             false,
+		"INSERT INTO orders VALUES (1)":            false,
+		"SELECT id FROM customers":                 true,
+		"INSERT INTO customers (ssn) VALUES ('x')": true,
+		"CREATE UNIQUE INDEX ON customers (ssn)":   true,
+		"COMMIT":                                   true,
+		"SET CONSTRAINTS ALL IMMEDIATE":            true,
+		"REINDEX DATABASE d":                       true,
+		"FETCH c":                                  true,
+		"EXECUTE p":                                true,
+		"SELECT f()":                               true,
+		"COPY customers FROM STDIN":                true,
+		"DELETE FROM orders WHERE id IN (TABLE customers)": true,
+	} {
+		require.Equal(t, want, parse(t, sql).Expose(evasionGuard).HideErrors, sql)
+		require.Equal(t, Exposure{}, parse(t, sql).Expose(&Guard{}), sql)
 	}
 }
 
