@@ -191,6 +191,10 @@ func (p *Parser) miss(ctx context.Context, text string) (q *Query, keep bool) {
 // ask runs the underlying parser in its turn.
 func (p *Parser) ask(ctx context.Context, text string) (string, error) {
 	p.Warm()
+	failed := errors.New("the parser has failed; restart the gateway")
+	if p.failed.Load() != nil {
+		return "", failed // at once: a hanging instance never gives its slot back
+	}
 	timer := time.NewTimer(p.wait)
 	defer timer.Stop()
 	select {
@@ -202,7 +206,7 @@ func (p *Parser) ask(ctx context.Context, text string) (string, error) {
 	}
 	if p.failed.Load() != nil {
 		<-p.slots
-		return "", errors.New("the parser has failed; restart the gateway")
+		return "", failed
 	}
 	type answer struct {
 		tree string

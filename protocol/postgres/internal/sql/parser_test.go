@@ -142,6 +142,9 @@ func TestParserThatHangs(t *testing.T) {
 		p := fake(Options{}, func(string) (string, error) { <-release; return "", errors.New("late") })
 		require.Contains(t, p.Parse(t.Context(), "SELECT 1").Remark, "hangs")
 		require.Error(t, p.Ready(t.Context()))
+		start := time.Now()
+		require.Contains(t, p.Parse(t.Context(), "SELECT 2").Remark, "has failed")
+		require.Zero(t, time.Since(start))
 		close(release)
 	})
 }
