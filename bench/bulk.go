@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -55,7 +56,8 @@ func (b *bed) oneBulk(ctx context.Context, s *section, leg *leg, sql string) err
 	}
 	got, err := stream(conn, sql)
 	if errors.Is(err, errRefused) {
-		s.remark(leg.name, err.Error())
+		text, _, _ := strings.Cut(err.Error(), " (operation ") // each has an id of its own
+		s.remark(leg.name, text)
 		return nil
 	}
 	if err != nil {
