@@ -104,3 +104,52 @@ func benchParallel(b *testing.B, writers int) {
 	})
 	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
+
+// BenchmarkRead reads a journal of 64 MiB in the ways there are; SetBytes is
+// what is on disk.
+func BenchmarkRead(b *testing.B) {
+	dir := b.TempDir()
+	j := open(b, dir, Options{SegmentSize: 16 << 20})
+	ctx := context.Background()
+	for s := 0; j.appended < 64<<20; s++ {
+		id := fmt.Sprintf("gw-0001-%06d", s)
+		events := []*Event{opened(id)}
+		for x := range protocol.ExchangeID(50) {
+			op := statement()
+			op.Session, op.Exchange = id, x+1
+			events = append(events, op, output(id, x+1, strings.Repeat("row data ", 40)), ended(id, x+1))
+		}
+		for _, e := range append(events, closed(id)) {
+			if err := j.Append(ctx, Taken, e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	size := j.appended
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	r := read(b, dir)
+	for name, run := range map[string]func(){
+		"one session": func() {
+			for range r.Events("gw-0001-000300") {
+			}
+		},
+		"sessions": func() {
+			for range r.Sessions(Filter{}) {
+			}
+		},
+		"verify": func() {
+			if report := verify(b, dir, VerifyOptions{}); !report.OK() {
+				b.Error(report.Findings[0])
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}

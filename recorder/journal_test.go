@@ -19,9 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
-		child(dir)
-	}
+	runChild()
 	goleak.VerifyTestMain(m)
 }
 

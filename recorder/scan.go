@@ -144,6 +144,26 @@ func (s *scanner) tail(off int64) (int64, error) {
 	return last, nil
 }
 
+// nonzero finds the first byte at off or behind that is not zero.
+func (s *scanner) nonzero(off int64) (int64, bool, error) {
+	for off < s.size {
+		b, err := s.window(off, scanChunk)
+		if err != nil {
+			return 0, false, err
+		}
+		if len(b) == 0 {
+			break
+		}
+		for i, c := range b {
+			if c != 0 {
+				return off + int64(i), true, nil
+			}
+		}
+		off += int64(len(b))
+	}
+	return 0, false, nil
+}
+
 // place names a place in a file for people.
 func place(name string, off int64) string { return fmt.Sprintf("%s at byte %d", name, off) }
 

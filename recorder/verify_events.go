@@ -274,20 +274,21 @@ func (w *walk) records(s *scanner, name string, live bool) error {
 		}
 		w.end = s.off
 		if errors.Is(err, errEnd) {
-			behind, err := s.tail(s.off)
+			first, found, err := s.nonzero(s.off)
 			if err != nil {
 				return err
 			}
-			if behind == 0 {
+			if !found {
 				break
 			}
-			err = fmt.Errorf("%d bytes follow here that begin with no record", behind)
 			if live && tries < 3 {
 				tries++
 				w.pause(s)
 				continue
 			}
-			w.report.add(Finding{File: name, Offset: s.off, Problem: err.Error()})
+			w.report.add(Finding{File: name, Offset: s.off, Problem: fmt.Sprintf("zeros up to byte %d, where records go on or something else follows", first-1)})
+			w.lost = true
+			s.off = max(s.off, first-4) // a length begins with zeros
 			if !w.resync(s) {
 				return nil
 			}
@@ -376,10 +377,8 @@ func (w *walk) resync(s *scanner) bool {
 		if n, err := bodyLength(b); err == nil {
 			behind := s.off + frameSize + int64(n)
 			if _, _, err := s.at(behind); err == nil || errors.Is(err, errEnd) && behind < s.size {
-				if _, err := s.tail(behind); err == nil {
-					s.off = behind
-					return true
-				}
+				s.off = behind
+				return true
 			}
 		}
 	}
