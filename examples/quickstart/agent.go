@@ -9,8 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/sallyport/sallyport/protocol"
 )
 
 // agent is the scripted agent: a real driver, which knows nothing of the
@@ -44,7 +42,7 @@ func (a *agent) work(ctx context.Context, gateway net.Addr, token string) error 
 }
 
 func (a *agent) tell(what, format string, args ...any) {
-	a.out.line("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %s", what, oneLine(fmt.Sprintf(format, args...), 140)), " "))
+	a.out.item(2, 26, "", what, format, args...)
 }
 
 func (a *agent) reads(ctx context.Context) error {
@@ -103,7 +101,7 @@ func (a *agent) tidies(ctx context.Context) error {
 	a.tell("tries to drop import_2019", "")
 	tag, err := a.conn.Exec(ctx, "DROP TABLE import_2019")
 	if err == nil {
-		a.tell("", "%s", protocol.Visible(tag.String()))
+		a.tell("", "%s", tag)
 	}
 	return err
 }

@@ -91,16 +91,16 @@ func TestTour(t *testing.T) {
 		inOrder(t, text,
 			// what the client saw
 			"reads customers ", "3 rows", "adds an order ", "INSERT 0 1", "copies orders in ", "COPY 3",
-			"tries to drop customers", "waits for approval", "error 42501: sallyport: denied by rule", "customers are still needed",
-			"tries to drop import_2019", "waits for approval", "DROP TABLE",
+			"tries to drop customers", "waits for", "error 42501: sallyport: denied by rule", "customers are still needed",
+			"tries to drop import_2019", "waits for", "DROP TABLE",
 			// what was recorded
 			"read back from disk", "complete", "static|agent in agents, proven by scram-sha-256",
-			"SELECT id, name, email, ssn, notes", "$1 = 3", `allowed  by rule "agents use the shop"`, "ok, SELECT 3; 8 values masked",
+			"SELECT id, name, email, ssn, notes", "$1 = 3", `allowed   by rule "agents use the shop"`, "ok, SELECT 3; 8 values masked",
 			"Ada Byron", "***************", "*******1120",
 			"INSERT INTO orders", "$1 = 2, $2 = 19.90, $3 = gift wrap", "ok, INSERT 0 1",
 			"COPY orders", "ok, COPY 3; 32 bytes from the agent", "kettle",
-			"DROP TABLE customers", "held ", "denied   by reviewer after 0.", "customers are still needed",
-			"DROP TABLE import_2019", "held ", "approved by reviewer after 0.", "ok, DROP TABLE",
+			"DROP TABLE customers", "held ", "denied    by reviewer after 0.", "customers are still needed",
+			"DROP TABLE import_2019", "held ", "approved  by reviewer after 0.", "ok, DROP TABLE",
 			"each of the 3 rows that the agent saw",
 			// what was proven
 			"nothing is wrong", "kept elsewhere", "changed ", " of segments", "found ", "segments",

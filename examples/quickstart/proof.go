@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -27,9 +26,8 @@ func (t *tour) proof(ctx context.Context) error {
 		return fmt.Errorf("the journal does not verify: %s", report.Findings[0])
 	}
 	t.out.title("Is the record as it was written?")
-	t.out.field("verified", "%s: %d events of %d sessions under %d signed checkpoints,",
-		t.out.paint(green, "nothing is wrong"), report.Events, report.Sessions, report.Checkpoints)
-	t.out.field("", "with the public key and the newest checkpoint that were kept elsewhere")
+	t.out.item(2, 9, green, "verified", "nothing is wrong: %d events of %d sessions under %d signed checkpoints, with the public key "+
+		"and the newest checkpoint that were kept elsewhere", report.Events, report.Sessions, report.Checkpoints)
 
 	forged := filepath.Join(t.dir, "forged")
 	if err := os.CopyFS(forged, os.DirFS(t.journal())); err != nil {
@@ -53,7 +51,7 @@ func (t *tour) proof(ctx context.Context) error {
 		if rel, err := filepath.Rel(forged, f.File); err == nil {
 			f.File = rel
 		}
-		t.out.field("found", "%s", t.out.paint(red, protocol.Visible(f.String())))
+		t.out.item(2, 9, red, "found", "%s", f)
 	}
 	return nil
 }

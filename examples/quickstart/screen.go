@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -42,7 +43,7 @@ const (
 )
 
 func (s *screen) paint(color, text string) string {
-	if !s.color || text == "" {
+	if !s.color || color == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
@@ -58,9 +59,44 @@ func (s *screen) line(format string, args ...any) {
 	fmt.Fprintf(s.w, format+"\n", args...)
 }
 
-// field writes a name and what is said of it, aligned.
-func (s *screen) field(name, format string, args ...any) {
-	s.line("  %s  %s", s.paint(dim, fmt.Sprintf("%-9s", name)), fmt.Sprintf(format, args...))
+// width is how wide lines get before they are broken.
+const width = 100
+
+// item writes a name and what is said of it, aligned, with what does not fit
+// on one line below. The text is from elsewhere and is made visible.
+func (s *screen) item(indent, wide int, color, name, format string, args ...any) {
+	text := protocol.Visible(fmt.Sprintf(format, args...))
+	for i, line := range wrap(text, width-indent-wide-2) {
+		if i > 0 {
+			name = ""
+		}
+		padded := fmt.Sprintf("%-*s", wide, name)
+		if line == "" {
+			padded = name
+		}
+		s.line("%*s%s%s", indent, "", s.paint(color, padded), strings.TrimRight("  "+line, " "))
+	}
+}
+
+// field writes a property of something.
+func (s *screen) field(name, format string, args ...any) { s.item(2, 9, dim, name, format, args...) }
+
+// wrap breaks text at blanks into lines of at most limit characters, where
+// its words allow that. It returns at least one line.
+func wrap(text string, limit int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= limit:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // step does something that takes a while and says how long it took. On a
@@ -95,11 +131,6 @@ func (s *screen) step(name string, do func() error) error {
 		s.line("  %-*s %5.1f s", wide, name, time.Since(start).Seconds())
 	}
 	return err
-}
-
-// oneLine makes text fit for one line of the screen.
-func oneLine(text string, limit int) string {
-	return cut(protocol.Visible(strings.Join(strings.Fields(text), " ")), limit)
 }
 
 // cut shortens a line and shows that it did.

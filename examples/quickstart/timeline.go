@@ -133,10 +133,8 @@ func read(record *recorder.Record, session string) ([]*entry, error) {
 // entry prints one operation.
 func (t *tour) entry(e *entry) {
 	s := t.out
-	s.line("\n  %s  %s", s.paint(dim, fmt.Sprintf("+%6.3f s", e.at.Seconds())), s.paint(bold, oneLine(e.operation.Text, 100)))
-	say := func(color, what, format string, args ...any) {
-		s.line("             %s %s", s.paint(color, fmt.Sprintf("%-8s", what)), oneLine(fmt.Sprintf(format, args...), 100))
-	}
+	s.line("\n  %s  %s", s.paint(dim, fmt.Sprintf("+%6.3f s", e.at.Seconds())), s.paint(bold, cut(protocol.Visible(e.operation.Text), width)))
+	say := func(color, what, format string, args ...any) { s.item(13, 8, color, what, format, args...) }
 	var params []string
 	for _, p := range e.operation.Params {
 		value := p.Value
@@ -177,7 +175,7 @@ func (t *tour) entry(e *entry) {
 	}
 	for _, line := range e.content {
 		if o := e.outcome; o == nil || line != o.Text {
-			s.line("             %s %s", s.paint(dim, "|"), s.paint(cyan, cut(line, 100)))
+			s.line("             %s %s", s.paint(dim, "|"), s.paint(cyan, cut(line, width)))
 		}
 	}
 }
