@@ -208,7 +208,7 @@ func TestStatementsOfAText(t *testing.T) {
 		parts = append(parts, s.Verb+": "+s.Text(text))
 	}
 	require.Equal(t, []string{"select: SELECT 1", "delete: DELETE FROM \"é\"", "commit: COMMIT"}, parts)
-	require.Equal(t, protocol.Read|protocol.Destroy, q.Effects())
+	require.Equal(t, protocol.Destroy, q.Effects())
 	require.Equal(t, Commit, q.Statements[2].Transaction)
 }
 

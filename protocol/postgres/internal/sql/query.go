@@ -33,7 +33,8 @@ type Statement struct {
 	// text does not parse.
 	Verb string
 	// Effects is what the statement may do. Zero for those that do nothing
-	// beyond the session: BEGIN, most of SET, DEALLOCATE.
+	// beyond the session: BEGIN, most of SET, DEALLOCATE, and a SELECT of
+	// nothing that is anyone's, such as SELECT 1.
 	Effects protocol.Effects
 	// Objects is what the statement names, once each, with what it may do to
 	// it: kinds "table", "function", "role", "schema", "database" and so on.
