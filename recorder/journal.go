@@ -251,6 +251,12 @@ func (j *Journal) add(events []*Event) error {
 		b = j.enc.event(b, e)
 		head = len(b) - head
 		b = append(b, e.Payload...)
+		if len(b)-start-frameSize > MaxRecord {
+			// check lets none through; one that nobody can read back must
+			// not reach the disk.
+			j.fail(errLength)
+			return j.err
+		}
 		endRecord(b, start, head)
 		s.tree.add(leafHash(b[start+frameSize-1:]))
 		j.pending = b
