@@ -83,11 +83,10 @@ func TestLimitStall(t *testing.T) {
 func TestLimitHandshake(t *testing.T) {
 	limited(t, proxy.Limits{Handshake: time.Minute}, func(t *testing.T, r *rig) {
 		start := time.Now()
-		v := r.connect()
-		<-v.served
+		<-r.connect().served
 		assert.GreaterOrEqual(t, time.Since(start), time.Minute)
 		assert.LessOrEqual(t, time.Since(start), time.Minute+time.Second)
-		v, s := r.session()
+		_, s := r.session()
 		time.Sleep(time.Hour)
 		_, err := begin(s, op("read", "long after"))
 		require.NoError(t, err)

@@ -53,11 +53,13 @@ func lookup(name string) meaning {
 		return meaning{protocol.Read, allKeys, ""}
 	case "keys", "scan", "dbsize", "info":
 		return meaning{protocol.Read, noKeys, ""}
-	case "set", "setex", "append", "incr", "decr", "incrby", "lpush", "rpush", "hset", "sadd", "zadd", "expire":
+	case "set", "setex", "append", "lpush", "rpush", "hset", "sadd", "zadd":
 		return meaning{protocol.Write, oneKey, ""}
+	case "expire": // at once, if the time is negative
+		return meaning{protocol.Write | protocol.Destroy, oneKey, ""}
 	case "mset":
 		return meaning{protocol.Write, oddKeys, ""}
-	case "getset":
+	case "getset", "incr", "decr", "incrby": // they answer with the value
 		return meaning{protocol.Read | protocol.Write, oneKey, ""}
 	case "del", "unlink":
 		return meaning{protocol.Destroy, allKeys, ""}
@@ -81,6 +83,9 @@ func lookup(name string) meaning {
 // the record use. What masks hide is hidden in it; the key is over what was sent.
 func (c *command) operation(masks *mask.Set) protocol.Operation {
 	m := lookup(c.name)
+	if c.name == "set" && c.has("get") { // SET key value GET answers with the old value
+		m.effects |= protocol.Read
+	}
 	op := protocol.Operation{Verb: c.name, Effects: m.effects, Refuse: m.refuse, Key: protocol.OperationKey(c.words...)}
 	if c.long {
 		op.Effects, op.Remark = protocol.Everything, "only the beginning is shown"
@@ -100,6 +105,16 @@ func (c *command) operation(masks *mask.Set) protocol.Operation {
 	}
 	op.Text = text.String()
 	return op
+}
+
+// has reports whether an option stands behind key and value.
+func (c *command) has(option string) bool {
+	for i := 3; i < len(c.words); i++ {
+		if strings.EqualFold(string(c.words[i]), option) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *meaning) isKey(word int) bool {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -33,13 +34,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *record); err != nil {
+	if err := run(ctx, os.Stdout, os.Stderr, *listen, *record); err != nil {
 		fmt.Fprintln(os.Stderr, "customprotocol:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listen, dir string) (err error) {
+func run(ctx context.Context, out, logs io.Writer, listen, dir string) (err error) {
 	redis, err := startServer()
 	if err != nil {
 		return err
@@ -66,20 +67,20 @@ func run(ctx context.Context, listen, dir string) (err error) {
 		{Name: "agents-read", Groups: []string{"agents"}, Effects: protocol.Read, Verdict: protocol.Allow},
 		{Name: "agents-write-cache", Groups: []string{"agents"}, Effects: protocol.Write, Objects: []string{"cache:*"}, Verdict: protocol.Allow},
 	}
-	gw, err := proxy.New("redis-example").
+	gw, err := proxy.New("redis.example").
 		Identify(tokens).
 		Record(journal).
 		Mask(mask.Secrets()).
 		Approve(rules).
 		Limits(proxy.Limits{Idle: time.Hour, Drain: 5 * time.Second}).
-		Logger(slog.New(slog.NewTextHandler(os.Stderr, nil))).
+		Logger(slog.New(slog.NewTextHandler(logs, nil))).
 		Listen(listen, Redis{}, protocol.Target{Name: "cache", Address: redis.address(), TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}).
 		Build()
 	if err != nil {
 		return err
 	}
 	addr := gw.Addrs()[0]
-	fmt.Printf(`Redis in memory behind a gateway on %s. Try:
+	fmt.Fprintf(out, `Redis in memory behind a gateway on %s. Try:
 
   redis-cli -u redis://agent:%s@%s
   > GET greeting            (allowed)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/protocol/protocoltest"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
+	"github.com/sallyport/sallyport/recorder"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -219,6 +221,77 @@ func TestWhatIsNotSupportedSaysWhatToDo(t *testing.T) {
 	assert.Equal(t, "OK", string(v))
 	_, err = c.Do(t.Context(), "PING")
 	require.Error(t, err)
+}
+
+func TestEffectsOfCommands(t *testing.T) {
+	for text, want := range map[string]protocol.Effects{
+		"GET k":           protocol.Read,
+		"SET k get":       protocol.Write,
+		"SET k v EX 9":    protocol.Write,
+		"SET k v nx Get":  protocol.Read | protocol.Write,
+		"INCRBY k 0":      protocol.Read | protocol.Write,
+		"EXPIRE k -1":     protocol.Write | protocol.Destroy,
+		"DEL a b":         protocol.Destroy,
+		"EVAL return 1 0": protocol.Everything,
+		"PING":            0,
+	} {
+		c := &command{}
+		for _, w := range strings.Fields(text) {
+			c.words = append(c.words, []byte(w))
+		}
+		c.name = strings.ToLower(string(c.words[0]))
+		assert.Equal(t, want, c.operation(nil).Effects, text)
+	}
+	c := &command{name: "mset", words: [][]byte{[]byte("MSET"), []byte("a"), []byte("1"), []byte("b c"), []byte("2")}}
+	op := c.operation(nil)
+	assert.Equal(t, `MSET a 1 "b c" 2`, op.Text)
+	require.Len(t, op.Objects, 2)
+	assert.Equal(t, "b c", op.Objects[1].Name)
+}
+
+// The example runs, masks and records as it says.
+func TestMainRuns(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, in := io.Pipe()
+	dir, done := t.TempDir(), make(chan error, 1)
+	go func() {
+		err := run(ctx, in, io.Discard, "127.0.0.1:0", dir)
+		in.CloseWithError(err) // or a run that fails would be waited for
+		done <- err
+	}()
+	said := make([]byte, 4096)
+	n, err := out.Read(said)
+	require.NoError(t, err)
+	m := regexp.MustCompile(`redis://agent:(\S+)@(\S+)`).FindSubmatch(said[:n])
+	require.NotNil(t, m, "%s", said[:n])
+	conn, err := net.Dial("tcp", string(m[2]))
+	require.NoError(t, err)
+	defer conn.Close()
+	c, err := connect(ctx, conn, "agent", string(m[1]))
+	require.NoError(t, err)
+	for op, want := range map[string]string{"GET greeting": "hello", "GET deploy-key": strings.Repeat("*", 40), "SET cache:page hello": "OK"} {
+		v, err := c.Do(ctx, op)
+		require.NoError(t, err, op)
+		assert.Equal(t, want, string(v), op)
+	}
+	_, err = c.Do(ctx, "SET greeting goodbye")
+	require.ErrorContains(t, err, "no rule allows write")
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	stop()
+	require.NoError(t, <-done)
+	record, err := recorder.Open(dir, Renderer{})
+	require.NoError(t, err)
+	verbs := ""
+	for e, err := range record.All(0) {
+		require.NoError(t, err)
+		assert.NotContains(t, string(e.Payload), "ghp_")
+		if e.Operation != nil {
+			verbs += e.Operation.Verb + " " + e.Decision.Verdict.String() + ", "
+		}
+	}
+	assert.Equal(t, 3, strings.Count(verbs, "allow"), verbs)
+	assert.Equal(t, 1, strings.Count(verbs, "set deny"), verbs)
 }
 
 func TestOversizedCommandIsDrainedAndRefused(t *testing.T) {
