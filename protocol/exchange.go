@@ -2,7 +2,9 @@ package protocol
 
 import "io"
 
-// Exchange is an admitted operation under way, in both directions.
+// Exchange is an admitted operation under way, in both directions. Its end is
+// the last of it: after End or Finish, Input, Seal, Emit and Finish fail and
+// record nothing.
 type Exchange struct{ e ExchangeEngine }
 
 // ID returns the exchange's number in its session.
@@ -29,8 +31,11 @@ func (x *Exchange) Emit(p Part) error { return x.e.Emit(p) }
 // Annotate records what was learned about the operation.
 func (x *Exchange) Annotate(a Annotation) error { return x.e.Annotate(a) }
 
-// End records the outcome. Only the first call counts.
+// End records the outcome. Only the first call counts. It is recorded also
+// while the session is ending, as long as it has not closed: what the target
+// did is worth knowing.
 func (x *Exchange) End(o Outcome) error { return x.e.End(o) }
 
-// Finish is Emit and End in one: the record has one event for both.
+// Finish is Emit and End in one: the record has one event for both. Where the
+// client can no longer be written to, the outcome is recorded without the part.
 func (x *Exchange) Finish(p Part, o Outcome) error { return x.e.Finish(p, o) }

@@ -56,7 +56,7 @@ func (s *Session) Dial(ctx context.Context, e Endpoint) (net.Conn, error) { retu
 // each is allowed and durably recorded; from then on their bytes may be
 // forwarded. It may wait for a person; meanwhile it calls wait, which may be
 // nil, from the same goroutine, at once and then every few seconds. A cancelled
-// ctx withdraws the operations. A [*Denied] names the first that was not
+// ctx withdraws the operations, and ends no session. A [*Denied] names the first that was not
 // admitted; none of them may be forwarded then. Operations of gateway origin
 // are recorded but not judged.
 func (s *Session) Begin(ctx context.Context, wait func(Pending), ops ...Operation) ([]*Exchange, error) {
@@ -78,5 +78,6 @@ func (s *Session) HandleControl(key []byte, handle func(ctx context.Context) err
 }
 
 // Close ends the session and records why; open exchanges end with outcome
-// unknown. Only the first call counts.
+// unknown, or not sent where Begin had not returned. Nothing is recorded of the
+// session behind it. Only the first call counts.
 func (s *Session) Close(reason string) error { return s.e.Close(reason) }
