@@ -277,7 +277,7 @@ func TestRecordThatHangs(t *testing.T) {
 	require.True(t, r.End(s.ID(), "the disk hangs"))
 	_, err := v.client.Read(make([]byte, 1))
 	require.Error(t, err, "the connection is closed")
-	assert.Less(t, time.Since(start), time.Second)
+	assert.Less(t, time.Since(start), 5*time.Second, "on a machine that is not busy, in half a second")
 	select {
 	case err := <-result:
 		t.Fatalf("Begin returned %v although nothing is recorded", err)

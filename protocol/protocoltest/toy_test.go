@@ -94,7 +94,7 @@ func (p toy) Serve(ctx context.Context, conn net.Conn, g *protocol.Gate) error {
 	t := &toySession{p: p, s: s, conn: conn, in: in, target: target, back: bufio.NewReaderSize(target, 1024), failed: make(chan struct{})}
 	defer func() {
 		if p.fault == endsSlowly {
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(3 * time.Second)
 		}
 	}()
 	return t.run()
