@@ -42,6 +42,8 @@ type Authenticator struct {
 
 	lock     chan struct{} // held for discovery; a channel, so that waiting ends with a context
 	verifier *gooidc.IDTokenVerifier
+	failed   error     // of the last discovery
+	tried    time.Time // when that ended
 }
 
 // New returns an authenticator for tokens that issuer made for audience. issuer
@@ -159,13 +161,18 @@ func (a *Authenticator) discover(ctx context.Context) (*gooidc.IDTokenVerifier, 
 	if a.verifier != nil {
 		return a.verifier, nil
 	}
+	if a.failed != nil && time.Since(a.tried) < a.options.refetch {
+		return nil, a.failed // those who waited for the lock need not wait for the issuer as well
+	}
+	caller := ctx
 	ctx = gooidc.ClientContext(ctx, a.client)
 	provider, err := gooidc.NewProvider(ctx, a.issuer)
 	if err != nil {
-		if mismatch, ok := errors.AsType[*gooidc.IssuerMismatchError](err); ok {
-			return nil, fmt.Errorf("%w: the issuer %s calls itself %q; use that", identity.ErrUnavailable, a.issuer, mismatch.Discovered)
+		err = a.undiscovered(err)
+		if caller.Err() == nil {
+			a.failed, a.tried = err, time.Now()
 		}
-		return nil, fmt.Errorf("%w: discovery of %s failed: %s", identity.ErrUnavailable, a.issuer, brief(err))
+		return nil, err
 	}
 	a.verifier = provider.VerifierContext(ctx, &gooidc.Config{
 		ClientID:             a.audience,
@@ -173,6 +180,13 @@ func (a *Authenticator) discover(ctx context.Context) (*gooidc.IDTokenVerifier, 
 		SkipExpiryCheck:      true, // done in prove, with the allowance for clocks
 	})
 	return a.verifier, nil
+}
+
+func (a *Authenticator) undiscovered(err error) error {
+	if mismatch, ok := errors.AsType[*gooidc.IssuerMismatchError](err); ok {
+		return fmt.Errorf("%w: the issuer %s calls itself %q; use that", identity.ErrUnavailable, a.issuer, mismatch.Discovered)
+	}
+	return fmt.Errorf("%w: discovery of %s failed: %s", identity.ErrUnavailable, a.issuer, brief(err))
 }
 
 // Ready asks the issuer whether it is there: nil, or an error that wraps

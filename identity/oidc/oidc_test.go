@@ -5,7 +5,9 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -189,6 +191,37 @@ func TestIssuerDown(t *testing.T) {
 	cancel()
 	c := authenticator(t, i)
 	require.ErrorIs(t, c.Ready(ctx), identity.ErrUnavailable)
+}
+
+// silent is an issuer that takes requests and says nothing.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestSilentIssuerHoldsUpOneRequestOnly(t *testing.T) {
+	i := newIssuer(t)
+	good := i.token(t, "RS256", "r", i.claims(nil))
+	synctest.Test(t, func(t *testing.T) {
+		a, err := New(i.URL, "gateway", Transport(silent{}), Timeout(5*time.Second))
+		require.NoError(t, err)
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				_, err := prove(t, a, "", good)
+				assert.ErrorIs(t, err, identity.ErrUnavailable)
+			})
+		}
+		all.Wait()
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		time.Sleep(3 * time.Second)
+		require.ErrorIs(t, a.Ready(ctx), identity.ErrUnavailable)
+	})
 }
 
 func TestClaims(t *testing.T) {
