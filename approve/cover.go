@@ -11,16 +11,16 @@ func (p *Policy) cover(op *act) (*rule, string) {
 	if len(p.allow) > 64*len(few) {
 		applies = make([]uint64, (len(p.allow)+63)/64)
 	}
-	any := -1
+	start := -1
 	for i := range p.allow {
 		if p.allow[i].applies(op.who, op.target, op.verb) {
 			applies[i/64] |= 1 << (i % 64)
-			if any < 0 {
-				any = i
+			if start < 0 {
+				start = i
 			}
 		}
 	}
-	if any < 0 {
+	if start < 0 {
 		return nil, ""
 	}
 	first := len(p.allow)
@@ -28,7 +28,7 @@ func (p *Policy) cover(op *act) (*rule, string) {
 	for i := range op.objects {
 		obj := &op.objects[i]
 		missing, matched := obj.effects, false
-		for j := any; j < len(p.allow) && (missing != 0 || !matched); j++ {
+		for j := start; j < len(p.allow) && (missing != 0 || !matched); j++ {
 			r := &p.allow[j]
 			if applies[j/64]&(1<<(j%64)) == 0 || matched && !missing.Any(r.effects) || !r.coversObject(obj) {
 				continue
@@ -48,7 +48,7 @@ func (p *Policy) cover(op *act) (*rule, string) {
 	}
 
 	missing := op.effects &^ op.carried
-	for j := any; j < len(p.allow) && missing != 0; j++ {
+	for j := start; j < len(p.allow) && missing != 0; j++ {
 		r := &p.allow[j]
 		if applies[j/64]&(1<<(j%64)) == 0 || len(r.objects) > 0 || !missing.Any(r.effects) {
 			continue
@@ -60,7 +60,7 @@ func (p *Policy) cover(op *act) (*rule, string) {
 		return nil, "no rule allows " + missing.String()
 	}
 	if first == len(p.allow) {
-		first = any // it does nothing to anything: BEGIN, SET
+		first = start // it does nothing to anything: BEGIN, SET
 	}
 	return &p.allow[first], ""
 }

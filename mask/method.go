@@ -82,8 +82,8 @@ func Hash(key []byte) Method {
 		h.Sum(out[:0])
 		return out
 	}
-	print := sum([]byte("sallyport: fingerprint of a mask's key"))
-	return hash{sum: sum, size: len(key), fingerprint: hex.EncodeToString(print[:8])}
+	mark := sum([]byte("sallyport: fingerprint of a mask's key"))
+	return hash{sum: sum, size: len(key), fingerprint: hex.EncodeToString(mark[:8])}
 }
 
 // hash keeps its key in a closure, out of reach of every kind of printing.

@@ -48,11 +48,11 @@ func New(rules ...Rule) (*Set, error) {
 				seen[name] = true
 			}
 			s.columns = append(s.columns, c)
-			print := ""
+			key := ""
 			if keyed, ok := c.Method.(interface{ keyFingerprint() string }); ok {
-				print = keyed.keyFingerprint()
+				key = keyed.keyFingerprint()
 			}
-			fmt.Fprintf(h, "columns %q %q %q %q %q %t\n", c.Schema, c.Table, c.Column, c.Method.Name(), print, c.Optional)
+			fmt.Fprintf(h, "columns %q %q %q %q %q %t\n", c.Schema, c.Table, c.Column, c.Method.Name(), key, c.Optional)
 		case r.detector != nil:
 			if seen[r.detector.name] {
 				wrong(i, fmt.Errorf("%s: another rule has the same name", r.detector.name))
