@@ -60,6 +60,25 @@ func (b *Builder) fail(method, format string, args ...any) {
 	b.errs = append(b.errs, fmt.Errorf("%s: "+format, append([]any{method}, args...)...))
 }
 
+// wrong keeps err, and of joined errors each, as mistakes of method.
+func (b *Builder) wrong(method string, err error) {
+	b.errs = append(b.errs, each(method, err)...)
+}
+
+// each puts a name in front of every error that err joins.
+func each(name string, err error) []error {
+	// fmt.Errorf makes errors of several parts too; Join's is their list and no more.
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{fmt.Errorf("%s: %w", name, err)}
+	}
+	var list []error
+	for _, e := range joined.Unwrap() {
+		list = append(list, each(name, e)...)
+	}
+	return list
+}
+
 // Identify says who can prove who they are. Required. Several authenticators
 // are asked in order, see [identity.Any].
 func (b *Builder) Identify(list ...identity.Authenticator) *Builder {
@@ -223,7 +242,7 @@ func (b *Builder) listen(l *listener, method string) *Builder {
 	}
 	if v, ok := l.proto.(protocol.Validator); ok {
 		if err := v.Validate(l.targets); err != nil {
-			b.fail(method, "%s: %w", l.addr, err)
+			b.wrong(method+": "+l.addr, err)
 		}
 	}
 	b.listeners = append(b.listeners, l)
@@ -256,14 +275,14 @@ func (b *Builder) Build() (*Gateway, error) {
 	r := &rules{identity: identity.Any(b.auth...), certificate: b.cert}
 	var err error
 	if r.masks, err = mask.New(b.maskRules...); err != nil {
-		b.fail("Mask", "%w", err)
+		b.wrong("Mask", err)
 	}
 	if b.approved {
 		if r.policy, err = approve.NewPolicy(b.policy...); err != nil {
-			b.fail("Approve", "%w", err)
+			b.wrong("Approve", err)
 		}
 		if err := checkApprovers(b.policy, b.approvers); err != nil {
-			b.fail("Approve", "%w", err)
+			b.wrong("Approve", err)
 		}
 	}
 	addresses := map[string]string{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"testing"
@@ -23,7 +24,8 @@ import (
 type picky struct{ hand }
 
 func (*picky) Validate(targets []protocol.Target) error {
-	return errors.New("Login is missing for " + targets[0].Name)
+	return errors.Join(errors.New("Login is missing for "+targets[0].Name),
+		fmt.Errorf("bounds: %w, %w", errors.New("one"), errors.New("two")))
 }
 
 func TestBuildReportsEveryMistakeAtOnce(t *testing.T) {
@@ -52,15 +54,16 @@ func TestBuildReportsEveryMistakeAtOnce(t *testing.T) {
 		`New: the name "no spaces please"`,
 		"Identify: an authenticator is nil", "Identify: is missing",
 		"Record: the log is nil", "Record: is missing",
-		"Approve: an approver is nil", `Approve: two approvers are called "x"`, "an approver has no name",
-		`rule "a" asks "nobody"`, "Approve: rule 2",
+		"Mask: mask rule 1",
+		"Approve: an approver is nil", `Approve: two approvers are called "x"`, "Approve: an approver has no name",
+		`Approve: rule "a" asks "nobody"`, "Approve: rule 2",
 		"AllowAll: contradicts Approve",
 		"Use: a middleware is nil",
 		"Limits: Approval",
 		"Certificate: needs",
 		"Listen: 127.0.0.1:0: the protocol is nil",
 		"Listen: 127.0.0.1:0: a target has no name", `target "x" has no address`, `target "a" is there twice`,
-		"Listen: 127.0.0.1:0: Login is missing for a",
+		"Listen: 127.0.0.1:0: Login is missing for a", "Listen: 127.0.0.1:0: bounds: one, two",
 		`target "a" is b:3 here and b:2 elsewhere`,
 		"ListenTLS: 127.0.0.1:0: needs a Certificate",
 		"ListenOn: the listener is nil", "ListenOn: pipe: the protocol is nil",

@@ -39,16 +39,16 @@ func (g *Gateway) Update(ctx context.Context, change Change) error {
 			errs = append(errs, errors.New("Policy: the gateway was built with AllowAll"))
 		default:
 			if next.policy, err = approve.NewPolicy(change.Policy...); err != nil {
-				errs = append(errs, fmt.Errorf("Policy: %w", err))
+				errs = append(errs, each("Policy", err)...)
 			}
 			if err = checkApprovers(change.Policy, g.approvers); err != nil {
-				errs = append(errs, fmt.Errorf("Policy: %w", err))
+				errs = append(errs, each("Policy", err)...)
 			}
 		}
 	}
 	if change.Masks != nil {
 		if next.masks, err = mask.New(change.Masks...); err != nil {
-			errs = append(errs, fmt.Errorf("Masks: %w", err))
+			errs = append(errs, each("Masks", err)...)
 		}
 	}
 	if change.Identity != nil {

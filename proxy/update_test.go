@@ -46,6 +46,7 @@ func TestBadUpdateChangesNothing(t *testing.T) {
 	twice := []approve.Rule{{Name: "a", Verdict: protocol.Allow}, {Name: "a", Verdict: protocol.Allow}}
 	for name, change := range map[string]proxy.Change{
 		"Policy: rule":    {Policy: twice, Masks: []mask.Rule{}},
+		"Masks: ":         {Masks: []mask.Rule{{}}, Policy: []approve.Rule{}},
 		"no approver":     {Policy: []approve.Rule{{Name: "a", Verdict: protocol.Ask, Approvers: []string{"nobody"}}}},
 		"Identity: needs": {Identity: []identity.Authenticator{nil}, Policy: []approve.Rule{}},
 		"Certificate":     {Certificate: &tls.Certificate{}, Policy: []approve.Rule{}},
