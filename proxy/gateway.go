@@ -145,31 +145,6 @@ func warm(ctx context.Context, r protocol.Readier) (err error) {
 	return r.Ready(ctx)
 }
 
-// stuckAfter is how long Serve waits for protocols that go on although their
-// contexts have ended and their connections are closed.
-const stuckAfter = 10 * time.Second
-
-// waitForConns waits until no protocol serves a connection any more.
-func (g *Gateway) waitForConns() error {
-	done := make(chan struct{})
-	go func() {
-		g.serving.Wait()
-		close(done)
-	}()
-	farewell := time.AfterFunc(endGrace, g.conns.closeAll)
-	defer farewell.Stop()
-	stuck := time.NewTimer(endGrace + stuckAfter)
-	defer stuck.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-stuck.C:
-		n := g.connCount.Load()
-		g.logger.Error("protocols do not return although their connections are closed", "connections", n)
-		return fmt.Errorf("proxy: %d connections did not end; their protocols, or the record, are stuck", n)
-	}
-}
-
 // announce logs what a reader of the log must know about this gateway.
 func (g *Gateway) announce() {
 	r := g.rules.Load()
