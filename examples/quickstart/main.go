@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command quickstart is a guided tour: it starts a private PostgreSQL and a
 // gateway in front of it, lets a scripted agent work through the gateway, then
 // reads back what was recorded, proves it, and shows that one changed byte is
