@@ -40,8 +40,8 @@ type Plugin struct {
 	// four times Memory.
 	Large      string
 	LargeBytes int64
-	// Memory is by how many bytes the heap of the test's process may grow
-	// while Large runs; zero means 16 MiB.
+	// Memory is by how many bytes the heap of the test's process, garbage not
+	// counted, may grow while Large runs; zero means 16 MiB.
 	Memory int64
 	// Unknown is a message that the protocol may have and the plugin does not
 	// know, sent after the login.

@@ -2,7 +2,6 @@ package protocoltest
 
 import (
 	"os"
-	"runtime"
 	"testing"
 )
 
@@ -77,10 +76,4 @@ func (s *scope) end() {
 		s.cleanups = s.cleanups[:len(s.cleanups)-1]
 		f()
 	}
-}
-
-// collect runs the garbage collector, so that a measurement starts clean.
-func collect() {
-	runtime.GC()
-	runtime.GC()
 }
