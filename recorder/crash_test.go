@@ -93,9 +93,14 @@ func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, io.Reader) 
 	return cmd, out
 }
 
-func (a *acked) read(t *testing.T, r io.Reader) {
+// read takes in what a child acknowledges until it ends; begun is called with
+// the first.
+func (a *acked) read(t *testing.T, r io.Reader, begun func()) {
 	lines := bufio.NewScanner(r)
-	for lines.Scan() {
+	for n := 0; lines.Scan(); n++ {
+		if n == 0 && begun != nil {
+			begun()
+		}
 		id, n, ok := strings.Cut(lines.Text(), " ")
 		events, err := strconv.ParseUint(n, 10, 64)
 		require.True(t, ok && err == nil, lines.Text())
@@ -112,8 +117,9 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	a := &acked{next: make(map[string]uint64)}
 	for range rounds {
 		cmd, out := startChild(t, dir)
-		time.AfterFunc(50*time.Millisecond+rand.N(150*time.Millisecond), func() { _ = cmd.Process.Kill() })
-		a.read(t, out)
+		a.read(t, out, func() {
+			time.AfterFunc(rand.N(150*time.Millisecond), func() { _ = cmd.Process.Kill() })
+		})
 		require.Error(t, cmd.Wait())
 		a.holds(t, dir, "killed")
 	}
@@ -124,7 +130,7 @@ func TestLimitedFileSize(t *testing.T) {
 	dir := t.TempDir()
 	a := &acked{next: make(map[string]uint64)}
 	cmd, out := startChild(t, dir, childEnv+"_FSIZE=20000")
-	a.read(t, out)
+	a.read(t, out, nil)
 	require.NoError(t, cmd.Wait(), "the child is to see the journal fail")
 	a.holds(t, dir, "limited file size")
 	require.NotEmpty(t, a.next)

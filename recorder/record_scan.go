@@ -60,8 +60,10 @@ func (r *Record) openSegment(number uint64) (*readSegment, error) {
 
 const (
 	pollInterval = 100 * time.Millisecond
-	// settle is how long what looks half written may take to become whole.
-	settle = 20 * time.Millisecond
+	// What looks half written while a gateway writes gets this long, and so
+	// many looks, to become whole.
+	settle      = 20 * time.Millisecond
+	settleTries = 50
 )
 
 // scan yields the records of the segments that hold position from and later.
@@ -124,7 +126,7 @@ func (r *Record) scanSegment(ctx context.Context, number uint64, follow bool, yi
 		if errors.Is(err, fs.ErrNotExist) {
 			return true // dropped meanwhile
 		}
-		if (errors.Is(err, errShort) || errors.Is(err, errHeader)) && r.newest(number) && r.Live() && tries < 3 {
+		if (errors.Is(err, errShort) || errors.Is(err, errHeader)) && r.newest(number) && r.Live() && tries < settleTries {
 			if !sleep(ctx, settle) {
 				return false
 			}
@@ -143,7 +145,7 @@ func (r *Record) scanSegment(ctx context.Context, number uint64, follow bool, yi
 			}
 			continue
 		}
-		if !errors.Is(err, errEnd) && (!notWhole(err) || !r.newest(number) || !r.Live() || bad == 3) {
+		if !errors.Is(err, errEnd) && (!notWhole(err) || !r.newest(number) || !r.Live() || bad == settleTries) {
 			return yield(nil, &PlaceError{name, off, err})
 		}
 		wait := settle

@@ -35,7 +35,7 @@ func TestSinksGetCheckpoints(t *testing.T) {
 	defer srv.Close()
 	dir := t.TempDir()
 	file := filepath.Join(t.TempDir(), "checkpoint")
-	j := open(t, dir, Options{Sinks: []CheckpointSink{
+	j := open(t, dir, Options{CheckpointInterval: time.Hour, Sinks: []CheckpointSink{
 		FileSink{Path: file},
 		HTTPSink{URL: srv.URL, Header: http.Header{"Authorization": {"Bearer x"}}, Client: srv.Client()},
 	}})

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 )
 
 // pause gives a gateway the time to finish a write.
 func (w *walk) pause(s *scanner) {
-	sleep(w.ctx, 20*time.Millisecond)
+	sleep(w.ctx, settle)
 	s.refresh(s.size)
 }
 

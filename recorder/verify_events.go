@@ -278,7 +278,7 @@ func (w *walk) records(s *scanner, name string, live bool) error {
 			if !found {
 				break
 			}
-			if live && tries < 3 {
+			if live && tries < settleTries {
 				tries++
 				w.pause(s)
 				continue
@@ -292,7 +292,7 @@ func (w *walk) records(s *scanner, name string, live bool) error {
 			continue
 		}
 		if err != nil {
-			if live && tries < 3 {
+			if live && tries < settleTries {
 				tries++
 				w.pause(s)
 				continue
