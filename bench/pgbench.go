@@ -106,6 +106,9 @@ var (
 
 func parsePgbench(out string) (count, tps float64, err error) {
 	n, t := processed.FindStringSubmatch(out), rate.FindStringSubmatch(out)
+	if n != nil && n[1] == "0" {
+		return 0, 0, errors.New("no transaction was processed: pgbench's time includes connecting, so give it more by -duration")
+	}
 	if n == nil || t == nil {
 		return 0, 0, fmt.Errorf("unexpected output of pgbench: %s", out)
 	}
@@ -114,9 +117,6 @@ func parsePgbench(out string) (count, tps float64, err error) {
 	}
 	count, err1 := strconv.ParseFloat(n[1], 64)
 	tps, err2 := strconv.ParseFloat(t[1], 64)
-	if count == 0 {
-		err1 = errors.New("no transaction was processed")
-	}
 	return count, tps, errors.Join(err1, err2)
 }
 
