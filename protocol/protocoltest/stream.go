@@ -119,11 +119,11 @@ func large(t testing.TB, p *Plugin) {
 	}
 }
 
-// heap returns how many bytes the heap holds, without garbage: how much of that
-// there is depends on how busy the machine is.
+// heap returns how many bytes of the heap are in use, without garbage: how much
+// of that there is depends on how busy the machine is.
 func heap() int64 {
 	runtime.GC()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	return int64(sample[0].Value.Uint64())
 }
