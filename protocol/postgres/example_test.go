@@ -61,6 +61,6 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// Listen: 127.0.0.1:0: postgres.Config.Login is missing: it gives the credential for the target
-	// postgres.Config.MaxRow is -1; zero means the default
+	// Listen: 127.0.0.1:0: postgres.Config.MaxRow is -1; zero means the default
 	// Identify: is missing: a gateway must know who asks
 }
