@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,16 +149,16 @@ func line(n ast.Node) int {
 
 // readBounded reads a file of at most limit bytes.
 func readBounded(file string, limit int64) ([]byte, error) {
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
+	f, err := os.Open(file)
+	if err != nil {
 		return nil, err
-	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory", file)
-	case info.Size() > limit:
-		return nil, fmt.Errorf("%s is larger than %d bytes", file, limit)
 	}
-	return os.ReadFile(file)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		return nil, fmt.Errorf("is larger than %d bytes", limit)
+	}
+	return b, err
 }
 
 // reason is err without the operation and path that the os package puts in

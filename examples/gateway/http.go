@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -40,22 +39,12 @@ func serve(address string, handler http.Handler, logger *slog.Logger) (stop func
 	}, nil
 }
 
-// listenHTTP listens on loopback or, for this user alone, on a Unix socket.
+// listenHTTP listens on a TCP address or, for this user alone, on a Unix socket.
 func listenHTTP(address string) (net.Listener, error) {
 	if !strings.HasPrefix(address, "/") {
 		return net.Listen("tcp", address)
 	}
-	// A socket that nobody listens on was left by a process that was killed.
-	if info, err := os.Lstat(address); err == nil && info.Mode().Type() == fs.ModeSocket {
-		conn, err := net.Dial("unix", address)
-		if err == nil {
-			conn.Close()
-			return nil, fmt.Errorf("%s is in use", address)
-		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			_ = os.Remove(address)
-		}
-	}
+	removeStale(address)
 	ln, err := net.Listen("unix", address)
 	if err != nil {
 		return nil, err
@@ -65,4 +54,21 @@ func listenHTTP(address string) (net.Listener, error) {
 		return nil, err
 	}
 	return ln, nil
+}
+
+// removeStale removes a Unix socket on which nobody listens: a process that
+// was killed left it, and it would be in the way.
+func removeStale(address string) {
+	if !strings.HasPrefix(address, "/") {
+		return
+	}
+	if info, err := os.Lstat(address); err != nil || info.Mode().Type() != fs.ModeSocket {
+		return
+	}
+	conn, err := net.Dial("unix", address)
+	if err == nil {
+		conn.Close()
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(address)
+	}
 }

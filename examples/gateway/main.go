@@ -62,7 +62,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
-			err = run(ctx, s, hup, s.Log.newLogger(stderr), nil)
+			err = run(ctx, s, hup, s.Log.newLogger(stderr))
 		}
 	case "check":
 		if _, err = load(arg, !withoutSecrets); err == nil {

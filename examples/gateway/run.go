@@ -21,8 +21,7 @@ func (l logConfig) newLogger(w io.Writer) *slog.Logger {
 }
 
 // run serves until ctx ends. Each value from hup reloads the configuration.
-// Started, if not nil, is called once everything listens.
-func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Logger, started func(addresses []string)) (err error) {
+func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Logger) (err error) {
 	for _, name := range s.expired(time.Now()) {
 		logger.Warn("a token has ended", "token", name)
 	}
@@ -40,6 +39,9 @@ func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Lo
 		return err
 	}
 
+	for _, l := range s.Listeners {
+		removeStale(l.Address)
+	}
 	gw, err := s.build(journal, members, people, logger)
 	if err != nil {
 		return err
@@ -91,12 +93,5 @@ func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Lo
 			}
 		}
 	})
-	if started != nil {
-		var addresses []string
-		for _, a := range gw.Addrs() {
-			addresses = append(addresses, a.String())
-		}
-		started(addresses)
-	}
 	return gw.Serve(ctx)
 }

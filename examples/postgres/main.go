@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log"
 	"os"
@@ -35,13 +36,14 @@ func main() {
 		TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}} // without this line its certificate is verified
 	login := postgres.StaticLogin(os.Getenv("TARGET_USER"), os.Getenv("TARGET_PASSWORD"))
 	rules := []approve.Rule{{Name: "read only", Verdict: protocol.Allow, Effects: protocol.Read}}
+	address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:6432")
 
 	gw := must(proxy.New("agents").
 		Identify(tokens).
 		Record(journal).
 		Mask(mask.Secrets(), mask.Personal()). // and mask.Columns("customers.ssn", mask.Keep(4))
 		Approve(rules).                        // rules may Ask; the approvers to ask come after them
-		Listen("127.0.0.1:6432", postgres.New(postgres.Config{Login: login}), target).
+		Listen(address, postgres.New(postgres.Config{Login: login}), target).
 		Build())
 	if err := gw.Serve(ctx); err != nil { // drains when ctx ends
 		log.Print(err)

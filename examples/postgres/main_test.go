@@ -29,10 +29,13 @@ func TestReadOnlyGateway(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
+	sockets, err := os.MkdirTemp("", "gw") // paths of sockets must be short
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(sockets)) })
 	var log bytes.Buffer
 	gateway := exec.Command(binary)
 	gateway.Dir = t.TempDir()
-	gateway.Env = append(os.Environ(), "TARGET="+pg.Addr(), "DATABASE=postgres", "TARGET_USER=app", "TARGET_PASSWORD="+pg.Password("app"), "AGENT_TOKEN="+token)
+	gateway.Env = append(os.Environ(), "TARGET="+pg.Addr(), "DATABASE=postgres", "TARGET_USER=app", "TARGET_PASSWORD="+pg.Password("app"), "AGENT_TOKEN="+token, "LISTEN="+filepath.Join(sockets, ".s.PGSQL.6432"))
 	gateway.Stdout, gateway.Stderr = &log, &log
 	require.NoError(t, gateway.Start())
 	t.Cleanup(func() {
@@ -47,12 +50,12 @@ func TestReadOnlyGateway(t *testing.T) {
 	psql := func(args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, filepath.Join(pg.BinDir(), "psql"), append([]string{"-X", "-At", "host=127.0.0.1 port=6432 user=agent dbname=postgres"}, args...)...)
+		cmd := exec.CommandContext(ctx, filepath.Join(pg.BinDir(), "psql"), append([]string{"-X", "-At", "port=6432 user=agent dbname=postgres host=" + sockets}, args...)...)
 		cmd.Env = append(os.Environ(), "PGPASSWORD="+token)
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	require.Eventually(t, func() bool { return !strings.Contains(psql("-c", ""), "Connection refused") }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return !strings.Contains(psql("-c", ""), "No such file or directory") }, time.Minute, 50*time.Millisecond)
 	assert.Equal(t, "Ada|***************\n", psql("-c", "SELECT * FROM people"))
 	assert.Contains(t, psql("-c", "DELETE FROM people"), "sallyport: denied")
 }
