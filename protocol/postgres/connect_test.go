@@ -218,7 +218,7 @@ func TestHalfOpenConnections(t *testing.T) {
 
 func TestAThousandConnectionsAtOnce(t *testing.T) {
 	r := start(t, options{build: func(b *proxy.Builder) *proxy.Builder {
-		return b.Limits(proxy.Limits{Sessions: 100, Handshake: time.Minute, Drain: -1})
+		return b.Limits(proxy.Limits{Sessions: 30, Handshake: 2 * time.Minute, Dial: time.Minute, Drain: -1})
 	}})
 	var served, limited, other atomic.Int32
 	var wg sync.WaitGroup
@@ -234,7 +234,7 @@ func TestAThousandConnectionsAtOnce(t *testing.T) {
 				<-gate
 				_ = c.Close(ctx)
 			case code(unwrapConnect(err)) == "53300":
-				if limited.Add(1) == 900 {
+				if limited.Add(1) == 970 {
 					close(gate)
 				}
 			default:
@@ -246,8 +246,8 @@ func TestAThousandConnectionsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.EqualValues(t, 100, served.Load())
-	assert.EqualValues(t, 900, limited.Load())
+	assert.EqualValues(t, 30, served.Load())
+	assert.EqualValues(t, 970, limited.Load())
 	assert.Equal(t, 1, value[int](t, r.connect(), "SELECT 1"))
 }
 
