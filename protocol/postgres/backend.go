@@ -158,10 +158,10 @@ func (b *backend) completed(p wire.Piece, e *expectation) error {
 	switch {
 	case e.denial != nil:
 	case p.Type == wire.TypeParseComplete && e.kind == wire.TypeParse:
-		ok = len(q.names.statements) < maxNames
+		ok = true
 		q.names.setStatement(e.name, e.stmt)
 	case p.Type == wire.TypeBindComplete && e.kind == wire.TypeBind:
-		ok = len(q.names.portals) < maxNames
+		ok = true
 		q.names.setPortal(e.name, e.portal)
 	case p.Type == wire.TypeCloseComplete && e.kind == wire.TypeClose:
 		ok = true
@@ -191,22 +191,24 @@ func (b *backend) reply(e *expectation, raw []byte) error {
 	if e.hidden {
 		return nil
 	}
-	return b.out.add(b.next(), raw)
+	r, _ := b.next()
+	return b.out.add(r, raw)
 }
 
-// next returns the run that the coming messages belong to, or nil.
-func (b *backend) next() *run {
+// next returns the run that the coming messages belong to, or nil, and the
+// portal that it runs.
+func (b *backend) next() (*run, *portal) {
 	b.queue.mu.Lock()
 	defer b.queue.mu.Unlock()
 	for _, e := range b.queue.waiting() {
 		switch e.kind {
 		case wire.TypeExecute, wire.TypeQuery:
-			return e.current()
+			return e.current(), e.portal
 		case wire.TypeSync:
-			return nil
+			return nil, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (b *backend) parameters(p wire.Piece, e *expectation) error {
@@ -231,14 +233,11 @@ func (b *backend) parameters(p wire.Piece, e *expectation) error {
 
 // described takes the shape of rows to come.
 func (b *backend) described(p wire.Piece, e *expectation) error {
-	var s *shape
-	if p.Type == wire.TypeRowDescription {
-		var err error
-		if s, err = parseShape(p.Raw); err != nil {
+	if e.kind == wire.TypeQuery && p.Type == wire.TypeRowDescription {
+		s, err := parseShape(p.Raw)
+		if err != nil {
 			return err
 		}
-	}
-	if e.kind == wire.TypeQuery && s != nil {
 		r := e.current()
 		r.shape, r.inline, r.plan = s, true, nil
 		return b.out.add(r, p.Raw)
@@ -246,19 +245,31 @@ func (b *backend) described(p wire.Piece, e *expectation) error {
 	if e.kind != wire.TypeDescribe {
 		return violation(p.Type, e)
 	}
+	var s *shape
+	if p.Type == wire.TypeRowDescription {
+		var err error
+		if s, err = e.shapeFrom(p.Raw); err != nil {
+			return err
+		}
+	}
 	b.queue.mu.Lock()
 	switch {
 	case e.portal != nil:
-		e.portal.shape = s
+		e.portal.shape, e.portal.known = s, true
+		e.portal.stmt.last = s
 	case e.stmt != nil:
 		e.stmt.shape, e.stmt.bound = s, nil
 	}
 	b.queue.mu.Unlock()
 	b.pop()
-	if r := b.next(); r != nil && s != nil && !e.hidden && e.target == 'P' {
+	if e.hidden {
+		return nil
+	}
+	r, of := b.next()
+	if s != nil && of != nil && of == e.portal {
 		r.inline = true
 	}
-	return b.reply(e, p.Raw)
+	return b.out.add(r, p.Raw)
 }
 
 // commandDone ends a statement.
@@ -284,12 +295,12 @@ func (b *backend) commandDone(p wire.Piece, e *expectation) error {
 	if err := b.out.add(r, p.Raw); err != nil {
 		return err
 	}
-	b.queue.mu.Lock()
-	b.queue.copyIn = nil
+	b.queue.endCopy()
 	if p.Type == wire.TypeCommandComplete {
+		b.queue.mu.Lock()
 		b.queue.names.apply(r)
+		b.queue.mu.Unlock()
 	}
-	b.queue.mu.Unlock()
 	if e.kind == wire.TypeExecute {
 		b.pop()
 		return b.out.end(r, o)
@@ -297,9 +308,10 @@ func (b *backend) commandDone(p wire.Piece, e *expectation) error {
 	if !e.exact {
 		return nil // it may answer several times; ready ends it
 	}
-	if e.at++; e.at > len(e.runs) {
+	if e.at == len(e.runs) {
 		return violation(p.Type, e)
 	}
+	b.queue.advance(e, false)
 	return b.out.end(r, o)
 }
 
@@ -314,7 +326,7 @@ func (b *backend) failed(p wire.Piece) error {
 	var r *run
 	if e != nil {
 		if r = e.current(); r == nil {
-			r = b.next()
+			r, _ = b.next()
 		}
 	}
 	raw, o := b.hideError(p, fields, r)
@@ -325,20 +337,20 @@ func (b *backend) failed(p wire.Piece) error {
 		// The connection ends, or it is about none of the statements.
 		return b.out.trail(raw)
 	}
+	b.queue.endCopy()
 	if err := b.out.add(r, raw); err != nil {
 		return err
 	}
 	if r != nil {
+		b.queue.mu.Lock()
+		b.queue.names.doubt(r, o.Code)
+		b.queue.mu.Unlock()
 		if err := b.out.end(r, o); err != nil {
 			return err
 		}
 	}
-	b.queue.mu.Lock()
-	b.queue.copyIn = nil
-	b.queue.mu.Unlock()
 	if e.kind == wire.TypeQuery {
-		e.failed = true
-		e.at++
+		b.queue.advance(e, true)
 		return nil
 	}
 	return b.passOver(r)
@@ -392,9 +404,12 @@ func (b *backend) ready(p wire.Piece, e *expectation) error {
 			return err
 		}
 	}
+	b.queue.endCopy()
 	b.queue.mu.Lock()
 	b.queue.status = status
-	b.queue.copyIn = nil
+	if status == 'I' {
+		b.queue.names.clearPortals() // they end with the transaction
+	}
 	b.queue.mu.Unlock()
 	b.pop()
 	return b.out.trail(p.Raw)

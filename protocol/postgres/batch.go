@@ -17,16 +17,6 @@ type batch struct {
 	count int
 }
 
-// item is an operation of a batch and what runs it.
-type item struct {
-	op  protocol.Operation
-	run *run
-	// parse is the statement that is only prepared, and the expectation that
-	// ends it.
-	parse *prepared
-	owed  *expectation
-}
-
 func (b *batch) reset() {
 	if cap(b.raw) > 4*readSize {
 		b.raw = nil
@@ -40,12 +30,19 @@ func (b *batch) reset() {
 // beyond a bound, what is there is admitted first.
 func (f *frontend) extended(p wire.Piece) error {
 	b := &f.batch
-	if b.count >= f.plugin.config.MaxBatch || len(b.raw) > 0 && len(b.raw)+len(p.Raw) > f.plugin.config.MaxStatement+readSize {
+	if b.count >= f.plugin.config.MaxBatch || b.count > 0 && len(b.raw)+len(p.Raw) > f.plugin.config.MaxStatement+readSize {
 		if err := f.admit(wire.TypeFlush); err != nil || f.skipping {
 			return err
 		}
+		// What the target has confirmed needs no overlay, which would grow.
+		settled, err := f.queue.drained()
+		if err != nil {
+			return err
+		}
+		if settled {
+			f.seen.reset()
+		}
 	}
-	b.count++
 	var err error
 	switch p.Type {
 	case wire.TypeParse:
@@ -62,10 +59,29 @@ func (f *frontend) extended(p wire.Piece) error {
 	if _, ok := errors.AsType[*wire.FormatError](err); ok {
 		return &clientError{code: codeProtocol, err: err}
 	}
+	if bad, ok := errors.AsType[*refusal](err); ok {
+		return f.refuseMessage(p.Type, bad.code, protocol.Operation{Verb: bad.verb, Effects: protocol.Everything, Refuse: bad.why})
+	}
 	return err
 }
 
+// refusal is why a message cannot be gathered. Whatever it would have been is
+// answered by an error in its place.
+type refusal struct{ verb, code, why string }
+
+func (r *refusal) Error() string { return r.why }
+
+// name returns a name that a message of the client's holds.
+func (f *frontend) name(name []byte) (string, error) {
+	s, ok := nameOf(name)
+	if !ok {
+		return "", &refusal{"unknown", codeNameTooLong, nameTooLong}
+	}
+	return s, nil
+}
+
 func (f *frontend) gather(p wire.Piece, e *expectation) {
+	f.batch.count++
 	f.batch.raw = append(f.batch.raw, p.Raw...)
 	f.batch.owed = append(f.batch.owed, e)
 }
@@ -75,29 +91,30 @@ func (f *frontend) parse(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
-	refuse, err := f.fenced()
+	name, err := f.name(m.Name)
 	if err != nil {
 		return err
 	}
-	s := f.prepare(string(m.Query))
-	s.refuse = refuse
+	if f.queue.full() {
+		return &refusal{"prepare", codeTooLarge, tooManyNames}
+	}
+	s, err := f.prepare(string(m.Query))
+	if err != nil {
+		return err
+	}
 	s.types = make([]uint32, m.Types.Len())
 	for i := range s.types {
 		s.types[i] = m.Types.At(i)
 	}
-	if err := f.examine(s); err != nil {
-		return err
-	}
-	name := string(m.Name)
-	e := &expectation{kind: wire.TypeParse, name: name, stmt: s}
-	f.gather(p, e)
-	f.seen.setStatement(name, s)
-	op, err := f.operation(s, nil)
+	it, err := f.operation(s, nil)
 	if err != nil {
 		return err
 	}
-	op.Prepare = true
-	f.batch.items = append(f.batch.items, item{op: op, parse: s, owed: e})
+	it.op.Prepare, it.parse = true, s
+	it.owed = &expectation{kind: wire.TypeParse, name: name, stmt: s}
+	f.gather(p, it.owed)
+	f.seen.setStatement(name, s)
+	f.batch.items = append(f.batch.items, it)
 	return nil
 }
 
@@ -106,18 +123,26 @@ func (f *frontend) bind(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
-	s, ok, err := f.statement(m.Statement)
+	statement, err := f.name(m.Statement)
 	if err != nil {
 		return err
 	}
-	var po *portal
-	if ok {
-		po = bind(m, s)
+	name, err := f.name(m.Portal)
+	if err != nil {
+		return err
 	}
-	// Without a statement the target will say so, and nothing can be
-	// executed: there is no portal then.
-	f.seen.setPortal(string(m.Portal), po)
-	f.gather(p, &expectation{kind: wire.TypeBind, name: string(m.Portal), portal: po})
+	s, err := f.statement(statement)
+	switch {
+	case err != nil:
+		return err
+	case s == nil:
+		return &refusal{"bind", codeNoStatement, fmt.Sprintf("prepared statement %q does not exist", statement)}
+	case f.queue.full():
+		return &refusal{"bind", codeTooLarge, tooManyNames}
+	}
+	po := bind(m, s)
+	f.seen.setPortal(name, po)
+	f.gather(p, &expectation{kind: wire.TypeBind, name: name, portal: po})
 	return nil
 }
 
@@ -126,13 +151,15 @@ func (f *frontend) describe(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
-	e := &expectation{kind: wire.TypeDescribe, target: m.Kind, name: string(m.Name)}
+	name, err := f.name(m.Name)
+	if err != nil {
+		return err
+	}
+	e := &expectation{kind: wire.TypeDescribe, target: m.Kind, name: name}
 	if m.Kind == 'S' {
-		if e.stmt, _, err = f.statement(m.Name); e.stmt != nil {
-			e.stmt.described = true
-		}
-	} else if e.portal, _, err = f.portal(m.Name); e.portal != nil {
-		e.portal.described = true
+		e.stmt, err = f.statement(name)
+	} else if e.portal, err = f.portal(name); e.portal != nil {
+		e.portal.describedIn = f.group
 	}
 	if err != nil {
 		return err
@@ -146,12 +173,16 @@ func (f *frontend) close(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
-	if m.Kind == 'S' {
-		f.seen.setStatement(string(m.Name), nil)
-	} else {
-		f.seen.setPortal(string(m.Name), nil)
+	name, err := f.name(m.Name)
+	if err != nil {
+		return err
 	}
-	f.gather(p, &expectation{kind: wire.TypeClose, target: m.Kind, name: string(m.Name)})
+	if m.Kind == 'S' {
+		f.seen.setStatement(name, nil)
+	} else {
+		f.seen.setPortal(name, nil)
+	}
+	f.gather(p, &expectation{kind: wire.TypeClose, target: m.Kind, name: name})
 	return nil
 }
 
@@ -160,40 +191,37 @@ func (f *frontend) execute(p wire.Piece) error {
 	if err != nil {
 		return err
 	}
-	po, ok, err := f.portal(m.Portal)
+	name, err := f.name(m.Portal)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		f.batch.items = append(f.batch.items, item{op: protocol.Operation{
-			Verb: "execute", Effects: protocol.Everything,
-			Refuse: fmt.Sprintf("portal %q does not exist", m.Portal),
-		}})
-		return nil
+	po, err := f.portal(name)
+	if err != nil {
+		return err
+	}
+	if po == nil {
+		return &refusal{"execute", codeNoPortal, fmt.Sprintf("portal %q does not exist", name)}
 	}
 	s := po.stmt
-	if err := f.examine(s); err != nil {
-		return err
-	}
-	r := &run{stmt: s.stmt, expose: s.expose, guard: s.guard}
-	if s.guard != nil && s.stmt.ReturnsRows && !po.described && !s.described {
-		// Masks go by the real column, which only the target knows.
-		f.batch.raw = wire.AppendDescribe(f.batch.raw, 'P', string(m.Portal))
-		f.batch.owed = append(f.batch.owed, &expectation{kind: wire.TypeDescribe, target: 'P', hidden: true, portal: po})
-		po.described = true
-	}
-	op, err := f.operation(s, po.params)
+	it, err := f.operation(s, po.params)
 	if err != nil {
 		return err
 	}
-	if r.inner, err = f.innerOf(s.stmt, s.text); err != nil {
+	if it.run, err = f.newRun(s); err != nil {
 		return err
 	}
-	f.foresee(r)
+	f.foresee(it.run)
 	f.executedInstead(s)
-	f.fence = max(f.fence, fenceFor(s.stmt))
-	f.batch.items = append(f.batch.items, item{op: op, run: r})
-	f.gather(p, &expectation{kind: wire.TypeExecute, runs: []*run{r}, portal: po})
+	f.fence = f.fence || fences(s.stmt)
+	f.batch.items = append(f.batch.items, it)
+	if s.guard != nil && s.stmt.ReturnsRows && po.describedIn != f.group && !f.queue.knows(po) {
+		// Masks go by the real column, which only the target knows, and which
+		// another Bind of the same statement may have changed.
+		f.batch.raw = append(f.batch.raw, wire.AppendDescribe(nil, 'P', name)...)
+		f.batch.owed = append(f.batch.owed, &expectation{kind: wire.TypeDescribe, target: 'P', hidden: true, portal: po})
+		po.describedIn = f.group
+	}
+	f.gather(p, &expectation{kind: wire.TypeExecute, runs: []*run{it.run}, portal: po})
 	return nil
 }
 
@@ -214,35 +242,56 @@ func (f *frontend) executedInstead(s *prepared) {
 func (f *frontend) admit(closing byte) error {
 	b := &f.batch
 	defer b.reset()
-	if len(b.items) > 0 {
-		ops := make([]protocol.Operation, len(b.items))
-		for i := range b.items {
-			ops[i] = b.items[i].op
-		}
-		list, err := f.begin(ops...)
-		if denied, ok := errors.AsType[*protocol.Denied](err); ok {
-			b.reset()
-			return f.denyBatch(denied, closing)
-		}
-		if err != nil {
-			return err
-		}
-		for i, x := range list {
-			it := &b.items[i]
-			if it.run == nil {
-				it.run = &run{stmt: it.parse.stmt}
-				it.owed.runs = []*run{it.run}
-			}
-			it.run.x = x
-		}
+	denied, err := f.beginItems(b.items)
+	if err != nil {
+		return err
+	}
+	if denied != nil {
+		b.reset()
+		return f.denyBatch(denied, closing)
 	}
 	b.raw = wire.AppendEmpty(b.raw, closing)
-	f.open = closing != wire.TypeSync
-	if !f.open {
+	if closing == wire.TypeSync {
 		b.owed = append(b.owed, &expectation{kind: wire.TypeSync})
-		f.seen.reset()
+		f.nextGroup()
 	}
 	return f.forward(b.raw, b.owed)
+}
+
+// beginItems has items admitted, all or none.
+func (f *frontend) beginItems(items []item) (*protocol.Denied, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	ops := make([]protocol.Operation, len(items))
+	for i := range items {
+		ops[i] = items[i].op
+	}
+	list, err := f.begin(ops...)
+	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
+		if i := denied.Index; i >= 0 && i < len(items) && items[i].code != "" {
+			f.denialCode = items[i].code
+		}
+		return denied, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range list {
+		it := &items[i]
+		if it.run == nil {
+			it.run = &run{stmt: it.parse.stmt}
+			it.owed.runs = []*run{it.run}
+		}
+		it.run.x = x
+	}
+	return nil, nil
+}
+
+// nextGroup says that a Sync or a Query ends a group of messages.
+func (f *frontend) nextGroup() {
+	f.group++
+	f.seen.reset()
 }
 
 // sync ends a batch.
@@ -250,7 +299,7 @@ func (f *frontend) sync() error {
 	if !f.skipping {
 		return f.admit(wire.TypeSync)
 	}
-	f.skipping, f.open = false, false
-	f.seen.reset()
+	f.skipping = false
+	f.nextGroup()
 	return f.forward(wire.AppendEmpty(nil, wire.TypeSync), []*expectation{{kind: wire.TypeSync}})
 }

@@ -10,31 +10,37 @@ import (
 
 // copyIn is COPY data on its way to the target.
 type copyIn struct {
-	run   *run
-	bytes []byte // as it lies in the reader's buffer
-	// inside says that a message was forwarded in part; its rest must follow,
-	// or the target would take what comes next for it.
-	inside bool
+	// run is what the last message belongs to; nil if it was dropped.
+	run *run
+	// bytes is what was gathered, as it lies in the reader's buffer.
+	bytes []byte
+	// rest is how many bytes the target still lacks of a message that was
+	// forwarded in part, and after is what rest will be behind bytes. They
+	// must follow, or the target would take what comes next for them.
+	rest, after int
 }
 
 // copyMessage handles CopyData, CopyDone and CopyFail. Outside of a COPY they
 // are dropped, as a server does.
 func (f *frontend) copyMessage(p wire.Piece) error {
-	if f.skipping && !f.copy.inside {
-		return nil
-	}
 	if f.batch.count > 0 {
 		if err := f.admit(wire.TypeFlush); err != nil {
 			return err
 		}
 	}
-	r := f.copying()
-	if r == nil || f.copy.run != nil && r != f.copy.run {
-		return f.copyAborted(p)
+	var r *run
+	if !f.skipping {
+		r = f.queue.copying()
 	}
-	f.copy.run = r
+	if p.First() {
+		f.copy.run = r
+	}
+	if r == nil || r != f.copy.run {
+		f.copy.run = nil
+		return f.pad(len(p.Raw))
+	}
 	if p.Type == wire.TypeCopyData {
-		f.copy.inside = !p.Last()
+		f.copy.after = p.Total - p.Offset - len(p.Raw)
 		if run, ok := wire.Join(f.copy.bytes, p.Raw); ok {
 			f.copy.bytes = run
 			return nil
@@ -51,54 +57,50 @@ func (f *frontend) copyMessage(p wire.Piece) error {
 	if err := f.flushCopy(); err != nil {
 		return err
 	}
-	if err := f.input(r, p.Raw); err != nil {
-		return err
-	}
-	if p.Type == wire.TypeCopyDone {
-		if err := r.x.Seal(); err != nil {
+	f.copy.run = nil
+	taken, err := f.queue.copyInto(r, true, func() error {
+		if err := f.input(r, p.Raw); err != nil || p.Type != wire.TypeCopyDone {
 			return err
 		}
+		return r.x.Seal()
+	})
+	if err != nil || !taken {
+		return err
 	}
-	f.copy.run = nil
 	return f.forward(p.Raw, nil)
 }
 
-// copying waits until it is known whether the target takes data, and returns
-// the run that it takes it for.
-func (f *frontend) copying() *run {
-	q := f.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.copyIn == nil && (!q.empty() || q.busy) && !q.closed {
-		q.change.Wait()
-	}
-	return q.copyIn
-}
-
-// copyAborted handles data for a COPY that is no more: the target failed it.
-// What completes a message of which a part was forwarded is sent as zeros, so
-// that nothing passes that is not recorded.
-func (f *frontend) copyAborted(p wire.Piece) error {
-	f.copy.run, f.copy.bytes = nil, nil
-	if !f.copy.inside || p.First() {
-		return nil
-	}
-	f.copy.inside = !p.Last()
-	_, err := f.target.Write(make([]byte, len(p.Raw)))
-	return err
-}
-
-// flushCopy records and forwards the data that was gathered.
+// flushCopy records and forwards the data that was gathered. Where the target
+// has failed the COPY meanwhile, the data is dropped.
 func (f *frontend) flushCopy() error {
-	if len(f.copy.bytes) == 0 {
+	c := &f.copy
+	if len(c.bytes) == 0 {
 		return nil
 	}
-	data := f.copy.bytes
-	f.copy.bytes = nil
-	if err := f.input(f.copy.run, data); err != nil {
+	data, r := c.bytes, c.run
+	c.bytes = nil
+	taken, err := f.queue.copyInto(r, false, func() error { return f.input(r, data) })
+	if err != nil {
 		return err
 	}
+	if !taken {
+		c.run = nil
+		return f.pad(len(data))
+	}
+	c.rest = c.after
 	return f.forward(data, nil)
+}
+
+// pad sends zeros in place of n bytes of data that are dropped, as far as they
+// complete a message of which a part was forwarded: nothing passes that is not
+// recorded.
+func (f *frontend) pad(n int) error {
+	n = min(n, f.copy.rest)
+	if n == 0 {
+		return nil
+	}
+	f.copy.rest -= n
+	return f.forward(make([]byte, n), nil)
 }
 
 // input records data for the target, with secrets hidden: the record shows no
@@ -123,21 +125,7 @@ func (b *backend) copyStarts(p wire.Piece, e *expectation) error {
 		return err
 	}
 	if p.Type == wire.TypeCopyInResponse {
-		q := b.queue
-		q.mu.Lock()
-		q.copyIn = r
-		if e.kind == wire.TypeExecute {
-			// The target ignores Flush and Sync while it copies in, and so it
-			// owes nothing for a Sync that was sent before it said so.
-			kept := q.list[:q.head+1]
-			rest := q.list[q.head+1:]
-			for len(rest) > 0 && rest[0].kind == wire.TypeSync {
-				rest = rest[1:]
-			}
-			q.list = append(kept, rest...)
-		}
-		q.change.Broadcast()
-		q.mu.Unlock()
+		b.queue.beginCopy(r)
 	}
 	return b.out.add(r, p.Raw)
 }

@@ -23,6 +23,9 @@ const (
 	codeTooMany     = "53300" // too_many_connections
 	codeUnsupported = "0A000" // feature_not_supported
 	codeNoDatabase  = "3D000" // invalid_catalog_name
+	codeNoStatement = "26000" // invalid_sql_statement_name
+	codeNoPortal    = "34000" // invalid_cursor_name
+	codeNameTooLong = "42622" // name_too_long
 )
 
 var (
@@ -57,54 +60,50 @@ func (f *frontend) denyBatch(d *protocol.Denied, closing byte) error {
 	sync := closing == wire.TypeSync
 	answer := denialMessage(d, f.denialCode)
 	status, idle := f.queue.idle()
-	if idle && status != 'T' && !f.open {
+	if sync {
+		f.nextGroup()
+	}
+	f.skipping = !sync
+	if idle && status != 'T' {
 		if sync {
-			f.seen.reset()
 			answer = wire.AppendReadyForQuery(answer, status)
 		}
-		f.skipping = !sync
 		return f.tell(answer)
 	}
-	if err := f.failTarget(d, answer, sync); err != nil {
-		return err
-	}
-	f.skipping, f.open = !sync, !sync
-	if sync {
-		f.seen.reset()
-	}
-	return nil
+	return f.failTarget(d, answer, wire.TypeParse, closing)
 }
 
 // denySimple answers a denied Query message.
 func (f *frontend) denySimple(d *protocol.Denied) error {
 	answer := denialMessage(d, f.denialCode)
-	f.seen.reset()
+	f.nextGroup()
 	status, idle := f.queue.idle()
-	if idle && status != 'T' && !f.open {
+	if idle && status != 'T' {
 		return f.tell(wire.AppendReadyForQuery(answer, status))
 	}
-	f.open = false
-	return f.failTarget(d, answer, true)
+	return f.failTarget(d, answer, wire.TypeQuery, 0)
 }
 
 // failTarget fails whatever the target has under way by a statement that
 // cannot parse, so that a later COMMIT can't keep half of it. The target's
-// error takes the denial's place in the pipeline; answer replaces it.
-func (f *frontend) failTarget(d *protocol.Denied, answer []byte, sync bool) error {
+// error takes the denial's place in the pipeline; answer replaces it. typ is
+// the type of what was denied, a Query or a Parse, so that the target passes
+// over it where it would have passed over that; closing follows a Parse.
+func (f *frontend) failTarget(d *protocol.Denied, answer []byte, typ, closing byte) error {
 	text := "denied by the gateway: operation " + strings.Map(plain, d.ID)
 	list, err := f.begin(protocol.Operation{Verb: "fail transaction", Text: text, Origin: protocol.OriginGateway})
 	if err != nil {
 		return err
 	}
-	raw := wire.AppendParse(nil, "sallyport denial", text)
-	owed := []*expectation{{kind: wire.TypeParse, denial: answer, runs: []*run{{x: list[0], stmt: f.plugin.nothing}}}}
-	if sync {
-		raw = wire.AppendEmpty(raw, wire.TypeSync)
-		owed = append(owed, &expectation{kind: wire.TypeSync})
-	} else {
-		raw = wire.AppendEmpty(raw, wire.TypeFlush)
+	e := &expectation{kind: typ, denial: answer, exact: true, runs: []*run{{x: list[0], stmt: f.plugin.nothing}}}
+	if typ == wire.TypeQuery {
+		return f.forward(wire.AppendQuery(nil, text), []*expectation{e})
 	}
-	return f.forward(raw, owed)
+	raw := wire.AppendParse(nil, "sallyport denial", text)
+	if closing == wire.TypeSync {
+		return f.forward(wire.AppendEmpty(raw, closing), []*expectation{e, {kind: closing}})
+	}
+	return f.forward(wire.AppendEmpty(raw, closing), []*expectation{e})
 }
 
 // plain keeps what an operation's id is made of.

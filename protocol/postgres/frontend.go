@@ -21,13 +21,11 @@ type frontend struct {
 	// skipping drops messages up to the next Sync, as a server does after an
 	// error: something of the batch was denied.
 	skipping bool
-	// open says that messages were forwarded that no Sync has followed yet.
-	open bool
-	// fence makes the next text wait until the target has answered, and so
-	// has told whether it reads text otherwise now.
-	fence fence
-	// tooLargeDenial is of the message that is being drained.
-	tooLargeDenial *protocol.Denied
+	// group counts the groups of messages that a Sync or a Query ends.
+	group uint64
+	// fence says that something ran that could have changed how the target
+	// reads text, see read.
+	fence bool
 	// denialCode is the SQLSTATE of the next denial.
 	denialCode string
 }
@@ -78,7 +76,7 @@ func (f *frontend) take(p wire.Piece) error {
 	case wire.TypeCopyData, wire.TypeCopyDone, wire.TypeCopyFail:
 		return f.copyMessage(p)
 	}
-	if !p.Whole() {
+	if !p.Whole() && known(p.Type) {
 		return f.tooLarge(p)
 	}
 	switch p.Type {
@@ -104,6 +102,15 @@ func (f *frontend) take(p wire.Piece) error {
 	return &clientError{codeProtocol, fmt.Errorf("message type 0x%02x is not known", p.Type)}
 }
 
+// known reports whether a message may be long.
+func known(typ byte) bool {
+	switch typ {
+	case wire.TypeQuery, wire.TypeParse, wire.TypeBind, wire.TypeDescribe, wire.TypeExecute, wire.TypeClose, wire.TypeFunctionCall:
+		return true
+	}
+	return false
+}
+
 // terminate forwards the goodbye; what was gathered without a Sync is dropped,
 // as a server would.
 func (f *frontend) terminate() error {
@@ -113,41 +120,37 @@ func (f *frontend) terminate() error {
 
 // tooLarge drains a head over the bound and refuses it, without buffering.
 func (f *frontend) tooLarge(p wire.Piece) error {
-	if p.First() && !f.skipping {
-		denied, err := f.refuse(protocol.Operation{
-			Verb: "unknown", Effects: protocol.Everything,
-			Refuse: fmt.Sprintf("the message has %d bytes; this gateway takes up to %d", p.Total, f.plugin.config.MaxStatement),
-		})
-		if err != nil {
-			return err
-		}
-		f.tooLargeDenial = denied
-	}
-	denied := f.tooLargeDenial
-	if !p.Last() || denied == nil {
+	if !p.Last() || f.skipping {
 		return nil
 	}
-	f.tooLargeDenial, f.denialCode = nil, codeTooLarge
+	return f.refuseMessage(p.Type, codeTooLarge, protocol.Operation{
+		Verb: "unknown", Effects: protocol.Everything,
+		Refuse: fmt.Sprintf("the message has %d bytes; this gateway takes up to %d", p.Total, f.plugin.config.MaxStatement),
+	})
+}
+
+// refuseMessage refuses a message by itself, in its place: what was gathered
+// before it goes to the target first.
+func (f *frontend) refuseMessage(typ byte, code string, op protocol.Operation) error {
 	if f.batch.count > 0 {
-		f.batch.reset()
+		if err := f.admit(wire.TypeFlush); err != nil || f.skipping {
+			return err
+		}
 	}
-	if p.Type == wire.TypeQuery || p.Type == wire.TypeFunctionCall {
+	_, err := f.begin(op)
+	denied, ok := errors.AsType[*protocol.Denied](err)
+	switch {
+	case ok:
+	case err == nil:
+		return errors.New("an operation that the plugin refused was admitted")
+	default:
+		return err
+	}
+	f.denialCode = code
+	if typ == wire.TypeQuery || typ == wire.TypeFunctionCall {
 		return f.denySimple(denied)
 	}
 	return f.denyBatch(denied, wire.TypeFlush)
-}
-
-// refuse records an operation that the plugin itself denies.
-func (f *frontend) refuse(op protocol.Operation) (*protocol.Denied, error) {
-	f.denialCode = codeDenied
-	_, err := f.gate.Begin(f.ctx, nil, op)
-	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
-		return denied, nil
-	}
-	if err == nil {
-		err = errors.New("an operation that the plugin refused was admitted")
-	}
-	return nil, err
 }
 
 // functionCall refuses the fast-path call, which names functions by number.
@@ -155,50 +158,20 @@ func (f *frontend) functionCall() error {
 	if f.skipping {
 		return nil
 	}
-	denied, err := f.refuse(protocol.Operation{
+	return f.refuseMessage(wire.TypeFunctionCall, codeDenied, protocol.Operation{
 		Verb: "function call", Effects: protocol.Everything,
 		Refuse: "fast-path function calls are not carried out; call the function by SELECT",
 	})
-	if err != nil {
-		return err
-	}
-	return f.denySimple(denied)
 }
-
-// fenced waits behind the fence before another text is read. Where that text
-// comes in the same batch, so that the target can't be waited for, it returns
-// why it is refused.
-func (f *frontend) fenced() (refuse string, err error) {
-	if f.fence == 0 {
-		return "", nil
-	}
-	if !f.open && f.batch.count <= 1 {
-		if !f.queue.drained() {
-			return "", errSessionOver
-		}
-		f.fence = 0
-	}
-	if f.fence == fenceComputed {
-		return "a statement before it sets what is not known before it runs; send a Sync after that", nil
-	}
-	return "", nil
-}
-
-// fence says what was forwarded that could change how the target reads text.
-type fence uint8
-
-const (
-	// fenceCode: code ran that may do anything. What a client may run like
-	// that is for the policy to say; the fence holds between batches.
-	fenceCode fence = 1 + iota
-	// fenceComputed: a setting was set whose name or value is computed.
-	fenceComputed
-)
 
 // forward says what the target will owe for the messages in raw and writes
 // them to it. They were admitted.
 func (f *frontend) forward(raw []byte, owed []*expectation) error {
-	for _, r := range f.queue.add(owed) {
+	skipped, ignored := f.queue.add(owed)
+	if ignored {
+		return nil
+	}
+	for _, r := range skipped {
 		if err := r.x.End(protocol.Outcome{Result: protocol.Skipped}); err != nil {
 			return err
 		}

@@ -15,8 +15,6 @@ type prepared struct {
 	stmt *sql.Statement
 	// remark is why the text could not be judged by its meaning.
 	remark string
-	// refuse is why it came at a time when it cannot be judged.
-	refuse string
 	// expose is how its results are masked under guard.
 	expose sql.Exposure
 	guard  *guard
@@ -29,9 +27,12 @@ type prepared struct {
 	// the same each time.
 	bound        *shape
 	boundFormats []int16
-	// described says that a Describe of it was sent.
-	described bool
+	// last is the shape of the portal that was described last.
+	last *shape
 }
+
+// size is about how many bytes of memory s takes. It does not change.
+func (s *prepared) size() int { return 512 + len(s.text) }
 
 // shapeAs returns the shape of the rows in the formats that a Bind asked for.
 func (s *prepared) shapeAs(formats []int16) *shape {
@@ -46,10 +47,21 @@ type portal struct {
 	stmt    *prepared
 	params  []param
 	formats []int16 // of the results, as the client asked
-	// shape is that of the rows in these formats; nil until the target
-	// described the portal or the statement.
-	shape     *shape
-	described bool
+	// shape is that of the rows, once known: the target has described this
+	// portal. It is nil where there are no rows.
+	shape *shape
+	known bool
+	// describedIn is the group of messages in which the client asked for it.
+	describedIn uint64
+}
+
+// size is about how many bytes of memory p takes. It does not change.
+func (p *portal) size() int {
+	n := 256
+	for _, v := range p.params {
+		n += 48 + len(v.value)
+	}
+	return n
 }
 
 // param is a bound parameter. Its value is a copy.
@@ -57,119 +69,6 @@ type param struct {
 	value  []byte
 	null   bool
 	format int16
-}
-
-// overlay is the names that the messages since the last Sync have changed, as
-// they will be if all goes well. A nil value is a name that was closed.
-type overlay struct {
-	statements map[string]*prepared
-	portals    map[string]*portal
-	allGone    bool // the names from before are gone
-}
-
-func (o *overlay) reset() {
-	clear(o.statements)
-	clear(o.portals)
-	o.allGone = false
-}
-
-// dropAll forgets all names, those from before too.
-func (o *overlay) dropAll() {
-	o.reset()
-	o.allGone = true
-}
-
-func (o *overlay) setStatement(name string, s *prepared) {
-	if o.statements == nil {
-		o.statements = map[string]*prepared{}
-	}
-	o.statements[name] = s
-}
-
-func (o *overlay) setPortal(name string, p *portal) {
-	if o.portals == nil {
-		o.portals = map[string]*portal{}
-	}
-	o.portals[name] = p
-}
-
-// maxNames bounds how many prepared statements, and how many portals, a
-// session may have.
-const maxNames = 50_000
-
-// statement returns what is behind a statement's name for a message that is
-// sent now. Where an earlier batch changes the name and the target has not
-// confirmed that, it waits. False means that there is no such statement.
-func (f *frontend) statement(name []byte) (*prepared, bool, error) {
-	if s, ok := f.seen.statements[string(name)]; ok {
-		return s, s != nil, nil
-	}
-	if f.seen.allGone {
-		return nil, false, nil
-	}
-	if err := f.settle(name, 'S'); err != nil {
-		return nil, false, err
-	}
-	f.queue.mu.Lock()
-	defer f.queue.mu.Unlock()
-	s, ok := f.queue.names.statements[string(name)]
-	return s, ok, nil
-}
-
-// portal is statement for portals.
-func (f *frontend) portal(name []byte) (*portal, bool, error) {
-	if p, ok := f.seen.portals[string(name)]; ok {
-		return p, p != nil, nil
-	}
-	if f.seen.allGone {
-		return nil, false, nil
-	}
-	if err := f.settle(name, 'P'); err != nil {
-		return nil, false, err
-	}
-	f.queue.mu.Lock()
-	defer f.queue.mu.Unlock()
-	p, ok := f.queue.names.portals[string(name)]
-	return p, ok, nil
-}
-
-// settle waits for the target if it still owes the answer to a change of name.
-func (f *frontend) settle(name []byte, kind byte) error {
-	if !f.unsettled(name, kind) {
-		return nil
-	}
-	if !f.queue.drained() {
-		return errSessionOver
-	}
-	return nil
-}
-
-func (f *frontend) unsettled(name []byte, kind byte) bool {
-	f.queue.mu.Lock()
-	defer f.queue.mu.Unlock()
-	for _, e := range f.queue.waiting() {
-		switch e.kind {
-		case wire.TypeParse:
-			if kind == 'S' && e.name == string(name) {
-				return true
-			}
-		case wire.TypeBind:
-			if kind == 'P' && e.name == string(name) {
-				return true
-			}
-		case wire.TypeClose:
-			if e.target == kind && e.name == string(name) {
-				return true
-			}
-		case wire.TypeExecute, wire.TypeQuery:
-			for _, r := range e.runs {
-				if changesNames(r.stmt) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // bind copies what a Bind message says.
@@ -186,4 +85,115 @@ func bind(m wire.Bind, s *prepared) *portal {
 		p.formats = append(p.formats, m.ResultFormats.At(i))
 	}
 	return p
+}
+
+// The most that a session's names may take: how many, and how many bytes of
+// texts and parameters behind them.
+const (
+	maxNames     = 50_000
+	maxNamesSize = 32 << 20
+)
+
+// full reports whether no further name may be given.
+func (q *queue) full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := &q.names
+	return len(n.statements)+len(n.portals) >= maxNames || n.size >= maxNamesSize
+}
+
+// names is the namespace of prepared statements and portals as the target has
+// it. A name that Parse binds counts from its ParseComplete on; until then it
+// is known only to the batch that it came in: had the Parse failed, what is
+// behind the name would be another statement.
+type names struct {
+	statements map[string]*prepared
+	portals    map[string]*portal
+	// size is about how many bytes of memory they take.
+	size int
+}
+
+func newNames() names {
+	return names{statements: map[string]*prepared{}, portals: map[string]*portal{}}
+}
+
+func (n *names) setStatement(name string, s *prepared) {
+	if old := n.statements[name]; old != nil {
+		n.size -= old.size()
+	}
+	if s == nil {
+		delete(n.statements, name)
+		return
+	}
+	n.statements[name] = s
+	n.size += s.size()
+}
+
+func (n *names) setPortal(name string, p *portal) {
+	if old := n.portals[name]; old != nil {
+		n.size -= old.size()
+	}
+	if p == nil {
+		delete(n.portals, name)
+		return
+	}
+	n.portals[name] = p
+	n.size += p.size()
+}
+
+func (n *names) clearStatements() {
+	for name := range n.statements {
+		n.setStatement(name, nil)
+	}
+}
+
+func (n *names) clearPortals() {
+	for name := range n.portals {
+		n.setPortal(name, nil)
+	}
+}
+
+// apply does to the names what a statement that succeeded has done at the
+// target. The caller holds the queue's mutex.
+func (n *names) apply(r *run) {
+	switch r.stmt.Verb {
+	case "prepare":
+		n.setStatement(r.stmt.Name, r.inner)
+	case "deallocate":
+		if r.stmt.Name == "" {
+			n.clearStatements()
+		} else {
+			n.setStatement(r.stmt.Name, nil)
+		}
+	case "discard all":
+		n.clearStatements()
+		n.clearPortals()
+	case "declare", "close":
+		if r.stmt.Name == "" {
+			n.clearPortals()
+		} else {
+			n.setPortal(r.stmt.Name, nil)
+		}
+	default:
+		if r.renames {
+			n.clearStatements()
+			n.clearPortals()
+		}
+	}
+}
+
+// doubt forgets the names that a statement which failed may have changed all
+// the same: prepared statements outlive a transaction that fails, and the last
+// statement of a Query is not confirmed before its transaction is. code says
+// why it failed.
+func (n *names) doubt(r *run, code string) {
+	switch code {
+	case "25001", "25P02", codeNoStatement, "42601", "42P05":
+		return // raised before anything was done
+	}
+	if r.stmt.Verb == "prepare" {
+		n.setStatement(r.stmt.Name, nil)
+		return
+	}
+	n.apply(r)
 }

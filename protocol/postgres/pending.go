@@ -143,7 +143,7 @@ func (f *frontend) notify(p protocol.Pending) {
 }
 
 // readAhead reads from the client while its operation waits, up to the size
-// of the buffer.
+// of the buffer. The message in hand stays as it is.
 type readAhead struct {
 	f    *frontend
 	done chan struct{}
@@ -154,7 +154,7 @@ func (f *frontend) readAhead(gone context.CancelFunc) *readAhead {
 	go func() {
 		defer close(a.done)
 		for {
-			err := f.fromCl.Fill()
+			err := f.fromCl.FillAhead()
 			switch {
 			case err == nil:
 				continue

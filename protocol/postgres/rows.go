@@ -99,10 +99,11 @@ func (b *backend) clearRows() error {
 func (b *backend) startRows(e *expectation, r *run) error {
 	if e.portal != nil {
 		b.queue.mu.Lock()
-		if e.portal.shape == nil && e.portal.stmt.shape != nil {
-			e.portal.shape = e.portal.stmt.shapeAs(e.portal.formats)
-		}
 		r.shape = e.portal.shape
+		if r.guard == nil && r.shape == nil && e.portal.stmt.shape != nil {
+			// Good enough for a reader of the record, not for masks.
+			r.shape = e.portal.stmt.shapeAs(e.portal.formats)
+		}
 		b.queue.mu.Unlock()
 	}
 	if r.guard != nil && r.shape != nil {

@@ -26,6 +26,17 @@ func parseShape(raw []byte) (*shape, error) {
 	return s, nil
 }
 
+// shapeFrom reads the RowDescription that answers a Describe. As a rule it is
+// the same as for the portal before.
+func (e *expectation) shapeFrom(raw []byte) (*shape, error) {
+	if e.portal != nil {
+		if last := e.portal.stmt.last; last != nil && bytes.Equal(last.raw, raw) {
+			return last, nil
+		}
+	}
+	return parseShape(raw)
+}
+
 // as returns the shape with the formats that a Bind asked for.
 func (s *shape) as(formats []int16) *shape {
 	if len(formats) == 0 {

@@ -1,9 +1,6 @@
 package postgres
 
 import (
-	"errors"
-
-	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres/internal/wire"
 )
 
@@ -18,65 +15,57 @@ func (f *frontend) simple(p wire.Piece) error {
 			return err
 		}
 	}
-	refuse, err := f.fenced()
-	if err != nil {
-		return err
-	}
 	text, err := wire.ParseQuery(p.Body())
 	if err != nil {
 		return &clientError{code: codeProtocol, err: err}
 	}
-	// Begin may wait and read ahead, which takes the buffer.
-	raw := append(f.batch.raw[:0], p.Raw...)
-	defer f.batch.reset()
-	statements, exact := f.split(string(text))
-	ops := make([]protocol.Operation, len(statements))
-	runs := make([]*run, len(statements))
-	for i, s := range statements {
-		if err := f.examine(s); err != nil {
-			return err
-		}
-		runs[i] = &run{stmt: s.stmt, expose: s.expose, guard: s.guard}
-		if ops[i], err = f.operation(s, nil); err != nil {
-			return err
-		}
-		if runs[i].inner, err = f.innerOf(s.stmt, s.text); err != nil {
-			return err
-		}
-		f.foresee(runs[i])
-		f.fence = max(f.fence, fenceFor(s.stmt))
-		if refuse != "" && ops[i].Refuse == "" {
-			ops[i].Refuse = refuse
-		}
-	}
-	list, err := f.begin(ops...)
-	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
-		return f.denySimple(denied)
-	}
+	statements, exact, err := f.split(string(text))
 	if err != nil {
 		return err
 	}
-	for i, x := range list {
-		runs[i].x = x
+	items := f.batch.items[:0]
+	runs := make([]*run, len(statements))
+	for i, s := range statements {
+		it, err := f.operation(s, nil)
+		if err != nil {
+			return err
+		}
+		if it.run, err = f.newRun(s); err != nil {
+			return err
+		}
+		runs[i] = it.run
+		f.foresee(it.run)
+		f.fence = f.fence || fences(s.stmt)
+		items = append(items, it)
 	}
-	f.open = false
-	f.seen.reset()
-	f.batch.raw = raw
-	return f.forward(raw, []*expectation{{kind: wire.TypeQuery, runs: runs, exact: exact}})
+	f.batch.items = items
+	defer f.batch.reset()
+	denied, err := f.beginItems(items)
+	if err != nil {
+		return err
+	}
+	if denied != nil {
+		return f.denySimple(denied)
+	}
+	f.nextGroup()
+	return f.forward(p.Raw, []*expectation{{kind: wire.TypeQuery, runs: runs, exact: exact}})
 }
 
 // split parses a Query's text. exact is false where it did not parse; then
 // the whole of it is one statement that may do anything.
-func (f *frontend) split(text string) (list []*prepared, exact bool) {
-	q := f.plugin.parser.Parse(f.ctx, text)
+func (f *frontend) split(text string) (list []*prepared, exact bool, err error) {
+	q, err := f.read(text)
+	if err != nil {
+		return nil, false, err
+	}
 	switch len(q.Statements) {
 	case 0:
-		return []*prepared{{text: text, stmt: f.plugin.empty}}, true
+		return []*prepared{{text: text, stmt: f.plugin.empty}}, true, nil
 	case 1:
-		return []*prepared{{text: text, stmt: q.Statements[0], remark: q.Remark}}, q.Parsed
+		return []*prepared{{text: text, stmt: q.Statements[0], remark: q.Remark}}, q.Parsed, nil
 	}
 	for _, s := range q.Statements {
 		list = append(list, &prepared{text: s.Text(text), stmt: s})
 	}
-	return list, q.Parsed
+	return list, q.Parsed, nil
 }

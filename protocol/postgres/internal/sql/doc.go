@@ -38,7 +38,7 @@
 // at the target; functions of versions up to 18 count as PostgreSQL's own.
 //
 // Texts are read with standard_conforming_strings on. Where a session turns it
-// off, use [Parser.ParseBackslash]. Encodings other than UTF-8 whose multibyte
+// off, use [Parser.ParseUnsure]. Encodings other than UTF-8 whose multibyte
 // characters hold quotes or backslashes (SJIS, GBK, BIG5) must be refused by
 // the caller.
 package sql

@@ -144,10 +144,16 @@ func (p *Parser) Parse(ctx context.Context, text string) *Query {
 	return q
 }
 
-// ParseBackslash is Parse for sessions with standard_conforming_strings off:
-// a text with a backslash in a plain string is read differently there and
-// counts as everything.
-func (p *Parser) ParseBackslash(ctx context.Context, text string) *Query {
+// ParseUnsure is Parse for when it is not known whether the target reads text
+// as UTF-8 and with standard_conforming_strings on. A text that might be read
+// otherwise, with a backslash in a plain string or characters outside of
+// ASCII, counts as everything.
+func (p *Parser) ParseUnsure(ctx context.Context, text string) *Query {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return refused("characters outside of ASCII where the encoding may have changed")
+		}
+	}
 	l := lexer{s: text}
 	for {
 		switch t := l.next(); t.kind {
@@ -155,7 +161,7 @@ func (p *Parser) ParseBackslash(ctx context.Context, text string) *Query {
 			return p.Parse(ctx, text)
 		case tokString:
 			if strings.IndexByte(text[t.start:t.end], '\\') >= 0 {
-				return refused("a backslash in a string while standard_conforming_strings is off")
+				return refused("a backslash in a string where standard_conforming_strings may be off")
 			}
 		}
 	}

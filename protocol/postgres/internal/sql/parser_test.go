@@ -61,8 +61,9 @@ func TestWhatIsNotParsedCountsAsEverything(t *testing.T) {
 
 func TestBackslashStrings(t *testing.T) {
 	p := shared()
-	require.False(t, p.ParseBackslash(t.Context(), `SELECT '\'; DROP TABLE t; --'`).Parsed)
-	require.True(t, p.ParseBackslash(t.Context(), `SELECT 'a', E'\''`).Parsed)
+	require.False(t, p.ParseUnsure(t.Context(), `SELECT '\'; DROP TABLE t; --'`).Parsed)
+	require.True(t, p.ParseUnsure(t.Context(), `SELECT 'a', E'\''`).Parsed)
+	require.False(t, p.ParseUnsure(t.Context(), `SELECT 'ä'`).Parsed)
 	require.True(t, p.Parse(t.Context(), `SELECT '\'`).Parsed)
 }
 

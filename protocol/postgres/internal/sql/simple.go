@@ -103,7 +103,7 @@ func simpleStatements() map[string]simpleStatement {
 		"ReindexStmt":                  {verb: "reindex", effects: write, kindField: "kind"},
 		"CheckPointStmt":               {verb: "checkpoint", effects: write},
 		"LockStmt":                     {verb: "lock", effects: write},
-		"DiscardStmt":                  {verb: "discard"},
+		"DiscardStmt":                  {verb: "discard", kindField: "target"},
 		"ListenStmt":                   {verb: "listen", effects: read, nameField: "conditionname", kind: "channel"},
 		"UnlistenStmt":                 {verb: "unlisten"},
 		"NotifyStmt":                   {verb: "notify", effects: write, nameField: "conditionname", kind: "channel"},

@@ -182,6 +182,6 @@ func objectKind(s string) string {
 	case "OPFAMILY":
 		return "operator family"
 	}
-	s = strings.TrimPrefix(s, "REINDEX_OBJECT_")
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "REINDEX_OBJECT_"), "DISCARD_")
 	return strings.ToLower(strings.ReplaceAll(s, "_", " "))
 }

@@ -88,14 +88,20 @@ func (r *Reader) Rest() []byte {
 // Fill reads once from the source. It invalidates all Raw slices. io.EOF means
 // that the stream ended between messages; inside one it is
 // [io.ErrUnexpectedEOF].
-func (r *Reader) Fill() error {
+func (r *Reader) Fill() error { return r.fill(r.room) }
+
+// FillAhead is Fill for while the last piece is still in hand: Raw slices stay
+// valid. It fails with [ErrFull] where the buffer's size has been read ahead.
+func (r *Reader) FillAhead() error { return r.fill(r.roomAhead) }
+
+func (r *Reader) fill(room func() error) error {
 	if r.err != nil {
 		return r.err
 	}
 	if r.late != nil {
 		return r.end(r.late)
 	}
-	if err := r.room(); err != nil {
+	if err := room(); err != nil {
 		return err
 	}
 	n, err := r.src.Read(r.buf[r.w:])
@@ -153,6 +159,19 @@ func (r *Reader) room() error {
 	}
 	r.calm = 0
 	r.resize(min(total, 2*len(r.buf)))
+	return nil
+}
+
+// roomAhead makes place behind what was read: in the same buffer, or in
+// another one, never by moving what Raw slices point to.
+func (r *Reader) roomAhead() error {
+	switch {
+	case r.w < len(r.buf):
+		return nil
+	case r.w-r.r >= r.size:
+		return ErrFull
+	}
+	r.resize(r.size)
 	return nil
 }
 
