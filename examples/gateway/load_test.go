@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
 // write makes a file and returns its path.
@@ -51,6 +52,35 @@ func TestTheExplainedFileIsGood(t *testing.T) {
 	require.Error(t, err)
 	assert.ErrorContains(t, err, "admin.token: the environment variable SALLYPORT_ADMIN_TOKEN is not set")
 	assert.ErrorContains(t, err, "targets[0].login.password: the environment variable SHOP_PASSWORD is not set")
+}
+
+// What the sample's rules say, as a table: copy this together with the rules.
+func TestTheExplainedRules(t *testing.T) {
+	s, err := load("gateway.yaml", false)
+	require.NoError(t, err)
+	coder := identity.Principal{Issuer: "static", Subject: "coder", Groups: []string{"agents"}}
+	stranger := identity.Principal{Issuer: "static", Subject: "stranger"}
+	on := func(verb string, effects protocol.Effects, tables ...string) protocol.Operation {
+		op := protocol.Operation{Verb: verb, Effects: effects}
+		for _, name := range tables {
+			op.Objects = append(op.Objects, protocol.Object{Kind: "table", Name: name, Effects: effects})
+		}
+		return op
+	}
+	proxytest.Policy(t, s.rules, []proxytest.Case{
+		{Name: "reading", Principal: coder, Operation: on("select", protocol.Read, "customers", "public.orders"), Want: protocol.Allow, Rule: "read and write the shop"},
+		{Name: "writing", Principal: coder, Operation: on("insert", protocol.Write, "orders"), Want: protocol.Allow},
+		{Name: "another table", Principal: coder, Operation: on("select", protocol.Read, "customers", "invoices"), Want: protocol.Deny},
+		{Name: "another schema", Principal: coder, Operation: on("select", protocol.Read, "old.customers"), Want: protocol.Deny},
+		{Name: "the catalog", Principal: coder, Operation: on("select", protocol.Read, "pg_catalog.pg_class"), Want: protocol.Allow, Rule: "the catalog"},
+		{Name: "the catalog is not for writing", Principal: coder, Operation: on("update", protocol.Write, "pg_catalog.pg_class"), Want: protocol.Deny},
+		{Name: "a health check", Principal: coder, Operation: on("select", 0), Want: protocol.Allow},
+		{Name: "deleting", Principal: coder, Operation: on("delete", protocol.Destroy, "orders"), Want: protocol.Ask, Rule: "deleting needs a person"},
+		{Name: "dropping", Principal: coder, Operation: on("drop table", protocol.Destroy|protocol.Schema, "orders"), Want: protocol.Ask},
+		{Name: "the payroll", Principal: coder, Operation: on("select", protocol.Read, "customers", "hr.payroll"), Want: protocol.Deny, Rule: "never the payroll"},
+		{Name: "what nobody sees into", Principal: coder, Operation: on("do", protocol.Everything), Want: protocol.Deny, Rule: "never the payroll"},
+		{Name: "a stranger", Principal: stranger, Operation: on("select", protocol.Read, "customers"), Want: protocol.Deny},
+	})
 }
 
 func TestMinimal(t *testing.T) {
