@@ -52,6 +52,9 @@ func (r *reloader) reload(ctx context.Context) error {
 func needRestart(before, after *config) []string {
 	swapped := []string{"rules", "masks", "certificate"}
 	var changed []string
+	if before.Certificate != nil && after.Certificate == nil {
+		changed = append(changed, "certificate") // another one is swapped, none is not
+	}
 	a, b := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
 	for f, v := range a.Fields() {
 		name := f.Tag.Get("yaml")
