@@ -221,7 +221,7 @@ func TestFromFileToPsql(t *testing.T) {
 		assert.Equal(t, 422, status)
 		assert.Contains(t, body, "nothing was changed")
 		assert.Contains(t, body, "nonsense: there is no such field")
-		assert.Contains(t, b.log.String(), "nonsense: there is no such field")
+		b.logged("nonsense: there is no such field")
 		assert.Equal(t, "Ada\n", b.sql(b.token, "-c", "SELECT name FROM customers"))
 		write(t, b.dir, "g.yaml", string(before))
 	})
@@ -259,7 +259,7 @@ func TestFromFileToPsql(t *testing.T) {
 		write(t, b.dir, "g.yaml", strings.Replace(string(text), "objects: [customers]", "objects: [payroll]", 1)+"observe: true\n")
 		status, body := b.ask("POST", "/reload")
 		require.Equal(t, 204, status, body)
-		assert.Contains(t, b.log.String(), `"these changes take a restart" sections=observe`)
+		b.logged(`"these changes take a restart" sections=observe`)
 		assert.Empty(t, answer("SELECT name FROM customers"), "the session follows at its next statement")
 
 		status, _ = b.ask("DELETE", "/sessions/"+sessions[0].ID+"?reason=lunch")
