@@ -333,7 +333,10 @@ func (b *backend) failed(p wire.Piece) error {
 	if e != nil && e.denial != nil {
 		raw = e.denial
 	}
-	if severe(fields) || e == nil {
+	if severe(fields) {
+		b.fatal = true
+	}
+	if b.fatal || e == nil {
 		// The connection ends, or it is about none of the statements.
 		return b.out.trail(raw)
 	}

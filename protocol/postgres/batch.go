@@ -106,11 +106,11 @@ func (f *frontend) parse(p wire.Piece) error {
 	for i := range s.types {
 		s.types[i] = m.Types.At(i)
 	}
-	it, err := f.operation(s, nil)
+	it, err := f.operation(s, nil, true)
 	if err != nil {
 		return err
 	}
-	it.op.Prepare, it.parse = true, s
+	it.parse = s
 	it.owed = &expectation{kind: wire.TypeParse, name: name, stmt: s}
 	f.gather(p, it.owed)
 	f.seen.setStatement(name, s)
@@ -203,9 +203,12 @@ func (f *frontend) execute(p wire.Piece) error {
 		return &refusal{"execute", codeNoPortal, fmt.Sprintf("portal %q does not exist", name)}
 	}
 	s := po.stmt
-	it, err := f.operation(s, po.params)
+	it, err := f.operation(s, po.params, false)
 	if err != nil {
 		return err
+	}
+	if it.code == codeNoStatement {
+		return &refusal{s.stmt.Verb, it.code, it.op.Refuse}
 	}
 	if it.run, err = f.newRun(s); err != nil {
 		return err

@@ -12,19 +12,30 @@ import (
 type overlay struct {
 	statements map[string]*prepared
 	portals    map[string]*portal
-	allGone    bool // the names from before are gone
+	// What was there before is gone.
+	statementsGone, portalsGone bool
 }
 
 func (o *overlay) reset() {
 	clear(o.statements)
 	clear(o.portals)
-	o.allGone = false
+	o.statementsGone, o.portalsGone = false, false
 }
 
-// dropAll forgets all names, those from before too.
-func (o *overlay) dropAll() {
-	o.reset()
-	o.allGone = true
+// dropStatements forgets all statements, those from before too, but for the
+// one without a name: SQL has no way to it.
+func (o *overlay) dropStatements() {
+	for name := range o.statements {
+		if name != "" {
+			delete(o.statements, name)
+		}
+	}
+	o.statementsGone = true
+}
+
+func (o *overlay) dropPortals() {
+	clear(o.portals)
+	o.portalsGone = true
 }
 
 func (o *overlay) setStatement(name string, s *prepared) {
@@ -67,7 +78,7 @@ func (f *frontend) statement(name string) (*prepared, error) {
 	if s, ok := f.seen.statements[name]; ok {
 		return s, nil
 	}
-	if f.seen.allGone {
+	if f.seen.statementsGone && name != "" {
 		return nil, nil
 	}
 	if err := f.settle(name, 'S'); err != nil {
@@ -83,7 +94,7 @@ func (f *frontend) portal(name string) (*portal, error) {
 	if p, ok := f.seen.portals[name]; ok {
 		return p, nil
 	}
-	if f.seen.allGone {
+	if f.seen.portalsGone {
 		return nil, nil
 	}
 	if err := f.settle(name, 'P'); err != nil {
@@ -161,17 +172,22 @@ func (f *frontend) foresee(r *run) {
 		f.seen.setStatement(r.stmt.Name, r.inner)
 	case "deallocate":
 		if r.stmt.Name == "" {
-			f.seen.dropAll()
+			f.seen.dropStatements()
 		} else {
 			f.seen.setStatement(r.stmt.Name, nil)
 		}
-	case "discard all":
-		f.seen.dropAll()
-	case "declare", "close":
+	case "declare":
 		f.seen.setPortal(r.stmt.Name, nil)
+	case "close":
+		if r.stmt.Name == "" {
+			f.seen.dropPortals()
+		} else {
+			f.seen.setPortal(r.stmt.Name, nil)
+		}
 	default:
-		if r.renames {
-			f.seen.dropAll()
+		if r.stmt.Verb == "discard all" || r.renames {
+			f.seen.dropStatements()
+			f.seen.dropPortals()
 		}
 	}
 }

@@ -141,9 +141,12 @@ func (n *names) setPortal(name string, p *portal) {
 	n.size += p.size()
 }
 
+// clearStatements forgets all statements but for the one without a name.
 func (n *names) clearStatements() {
 	for name := range n.statements {
-		n.setStatement(name, nil)
+		if name != "" {
+			n.setStatement(name, nil)
+		}
 	}
 }
 
@@ -165,9 +168,6 @@ func (n *names) apply(r *run) {
 		} else {
 			n.setStatement(r.stmt.Name, nil)
 		}
-	case "discard all":
-		n.clearStatements()
-		n.clearPortals()
 	case "declare", "close":
 		if r.stmt.Name == "" {
 			n.clearPortals()
@@ -175,7 +175,7 @@ func (n *names) apply(r *run) {
 			n.setPortal(r.stmt.Name, nil)
 		}
 	default:
-		if r.renames {
+		if r.stmt.Verb == "discard all" || r.renames {
 			n.clearStatements()
 			n.clearPortals()
 		}

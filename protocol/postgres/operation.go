@@ -117,7 +117,8 @@ func (f *frontend) newRun(s *prepared) (*run, error) {
 
 // operation describes a statement for judging and for the record, and works
 // out how its results are masked. What it runs by name counts as what it does.
-func (f *frontend) operation(s *prepared, params []param) (item, error) {
+// prepare says that it is not to be carried out yet.
+func (f *frontend) operation(s *prepared, params []param, prepare bool) (item, error) {
 	c, err := f.follow(s)
 	if err != nil {
 		return item{}, err
@@ -127,7 +128,7 @@ func (f *frontend) operation(s *prepared, params []param) (item, error) {
 	}
 	it := item{op: protocol.Operation{
 		Verb: s.stmt.Verb, Text: s.text, Effects: ownEffects(s.stmt), Objects: s.stmt.Objects,
-		Remark: remarks(s.remark, s.stmt.Remark),
+		Remark: remarks(s.remark, s.stmt.Remark), Prepare: prepare,
 	}}
 	op := &it.op
 	key := [][]byte{[]byte(s.text)}
@@ -146,6 +147,7 @@ func (f *frontend) operation(s *prepared, params []param) (item, error) {
 		op.Params = f.params(described, params)
 	}
 	switch {
+	case prepare: // what it runs by name is judged when it runs
 	case c.absent:
 		op.Effects = protocol.Everything
 		it.refuse(codeNoStatement, fmt.Sprintf("prepared statement %q does not exist", c.missing))

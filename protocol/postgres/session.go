@@ -31,6 +31,8 @@ type session struct {
 	// no message of its own lands inside one that comes in pieces.
 	emitting   sync.Mutex
 	midMessage bool
+	// fatal says that the target has told the client why the session ends.
+	fatal bool
 }
 
 // The buffers for each direction: a read batch is relayed with one write.

@@ -26,7 +26,7 @@ func (f *frontend) simple(p wire.Piece) error {
 	items := f.batch.items[:0]
 	runs := make([]*run, len(statements))
 	for i, s := range statements {
-		it, err := f.operation(s, nil)
+		it, err := f.operation(s, nil, false)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (p *Plugin) serve(ctx context.Context, conn net.Conn, g *protocol.Gate) err
 		return p.refuse(c.Conn, g, user, err)
 	}
 	err = s.run(ctx)
-	if last := farewell(err); last != nil {
+	if last := farewell(err); last != nil && !s.fatal && !s.midMessage {
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.Conn.Write(last)
 	}
