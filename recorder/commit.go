@@ -2,7 +2,7 @@ package recorder
 
 import (
 	"fmt"
-	"runtime"
+	"time"
 )
 
 // Group commit. Bytes are counted from the opening of the journal: appended
@@ -51,6 +51,7 @@ func (j *Journal) wait(queue *[]*waiter, lsn int64) {
 	}
 	w.lsn = lsn
 	*queue = append(*queue, w)
+	j.arrived()
 	j.mu.Unlock()
 	<-w.wake
 	j.mu.Lock()
@@ -162,21 +163,16 @@ func (j *Journal) nextSegment(number uint64, lsn int64) error {
 // sync makes all that is pending durable. Only one does at a time.
 func (j *Journal) sync() {
 	j.syncing = true
-	if j.shared {
-		// Those whom the last sync let go, and others who are about to append,
-		// may join this one: it costs nothing where nobody does, and measured a
-		// third less CPU time per event at 8 and at 64 writers.
-		j.mu.Unlock()
-		runtime.Gosched()
-		j.mu.Lock()
-	}
-	j.shared = len(j.syncQueue) > 0
+	j.gather()
 	if err := j.await(j.appended, false); err == nil {
 		target, f := j.written, j.syncFile
 		if j.synced < target {
 			j.mu.Unlock()
+			began := time.Now()
 			err := f.Sync()
+			took := time.Since(began)
 			j.mu.Lock()
+			j.company.synced(took)
 			if err != nil {
 				j.fail(err)
 			} else {

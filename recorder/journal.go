@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -40,7 +41,7 @@ type Journal struct {
 	rolls                      []rollPoint
 	appended, written, synced  int64
 	writing, syncing           bool
-	shared                     bool // the last sync served several
+	company                    company
 	writeQueue, syncQueue      []*waiter
 	idle                       []*waiter
 	syncFile                   file
@@ -83,7 +84,7 @@ func OpenJournal(dir string, opts Options) (*Journal, error) {
 	}
 	j := &Journal{
 		dir: dir, opts: opts, lock: lock, enc: newEncoder(), sessions: make(map[string]*sessionState),
-		kick: make(chan struct{}, 1), stop: make(chan struct{}), kept: make(chan struct{}),
+		company: company{here: make(chan struct{}, 1)}, kick: make(chan struct{}, 1), stop: make(chan struct{}), kept: make(chan struct{}),
 	}
 	j.quiet.L = &j.mu
 	if err := j.open(); err != nil {
@@ -199,7 +200,13 @@ func (j *Journal) Append(ctx context.Context, need Need, events ...*Event) error
 		return err
 	}
 	lsn := j.appended
-	if err := j.await(lsn, need == Durable && !j.opts.Buffered); err != nil {
+	durable := need == Durable && !j.opts.Buffered
+	if durable {
+		if s := j.last(events[0].Session); s != nil {
+			j.company.joins(s, time.Now())
+		}
+	}
+	if err := j.await(lsn, durable); err != nil {
 		return err
 	}
 	if j.written-j.synced >= j.opts.SyncBytes {

@@ -18,6 +18,7 @@ type sessionState struct {
 	headed uint64 // size of its newest head
 	dirty  bool   // in Journal.dirty
 	closed bool
+	epoch  uint64 // the last in which it asked for durability
 	open   []openExchange
 }
 
