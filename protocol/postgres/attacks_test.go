@@ -199,6 +199,20 @@ func TestNamesChangeInATransactionThatFails(t *testing.T) {
 	assert.Equal(t, []string{"BindComplete", "row [1]", "SELECT 1", "ready I"}, c.do(1, bind("", "taken"), execute(""), &pgproto3.Sync{}))
 }
 
+// EXECUTE can run a PREPARE, and so change names.
+func TestNamesChangedByName(t *testing.T) {
+	r := start(t, options{setup: "CREATE TABLE t(a int); INSERT INTO t VALUES (1)"})
+	c := r.raw(t)
+	sync := &pgproto3.Sync{}
+	c.do(1, query("PREPARE s AS SELECT 1"))
+	c.do(1, parse("drop", "DEALLOCATE s"), parse("make", "PREPARE s AS DELETE FROM t"), sync)
+	assert.Equal(t, []string{"DEALLOCATE", "ready I"}, c.do(1, query("EXECUTE drop")))
+	assert.Equal(t, []string{"PREPARE", "ready I"}, c.do(1, query("EXECUTE make")))
+	assert.Equal(t, []string{"BindComplete", "DELETE 1", "ready I"}, c.do(1, bind("", "s"), execute(""), sync))
+	ops := r.Record.Operations()
+	assert.Equal(t, "delete", ops[len(ops)-1].Verb)
+}
+
 // Statements that run each other by name have no end.
 func TestNamesInACircle(t *testing.T) {
 	r := start(t, options{})

@@ -210,12 +210,10 @@ func (f *frontend) execute(p wire.Piece) error {
 	if it.code == codeNoStatement {
 		return &refusal{s.stmt.Verb, it.code, it.op.Refuse}
 	}
-	if it.run, err = f.newRun(s); err != nil {
+	if err := f.begins(&it, s); err != nil {
 		return err
 	}
-	f.foresee(it.run)
 	f.executedInstead(s)
-	f.fence = f.fence || fences(s.stmt)
 	f.batch.items = append(f.batch.items, it)
 	if s.guard != nil && s.stmt.ReturnsRows && po.describedIn != f.group && !f.queue.knows(po) {
 		// Masks go by the real column, which only the target knows, and which

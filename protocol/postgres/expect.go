@@ -34,9 +34,10 @@ type expectation struct {
 
 // run is a statement under way.
 type run struct {
-	x      *protocol.Exchange
+	x *protocol.Exchange
+	// stmt is what runs in the end, where a statement runs another by name.
 	stmt   *sql.Statement
-	inner  *prepared // SQL's PREPARE: what it prepares
+	inner  *prepared // of PREPARE and DECLARE: what they are about
 	expose sql.Exposure
 	guard  *guard
 	plan   *plan  // how its rows are masked; nil until their shape is known

@@ -177,7 +177,7 @@ func (f *frontend) foresee(r *run) {
 			f.seen.setStatement(r.stmt.Name, nil)
 		}
 	case "declare":
-		f.seen.setPortal(r.stmt.Name, nil)
+		f.seen.setPortal(r.stmt.Name, r.cursor())
 	case "close":
 		if r.stmt.Name == "" {
 			f.seen.dropPortals()

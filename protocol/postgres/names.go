@@ -51,8 +51,18 @@ type portal struct {
 	// portal. It is nil where there are no rows.
 	shape *shape
 	known bool
+	// cursor says that SQL's DECLARE made it.
+	cursor bool
 	// describedIn is the group of messages in which the client asked for it.
 	describedIn uint64
+}
+
+// cursor returns the portal that a DECLARE makes.
+func (r *run) cursor() *portal {
+	if r.inner == nil {
+		return nil
+	}
+	return &portal{stmt: r.inner, cursor: true}
 }
 
 // size is about how many bytes of memory p takes. It does not change.
@@ -168,7 +178,9 @@ func (n *names) apply(r *run) {
 		} else {
 			n.setStatement(r.stmt.Name, nil)
 		}
-	case "declare", "close":
+	case "declare":
+		n.setPortal(r.stmt.Name, r.cursor())
+	case "close":
 		if r.stmt.Name == "" {
 			n.clearPortals()
 		} else {
@@ -191,9 +203,12 @@ func (n *names) doubt(r *run, code string) {
 	case "25001", "25P02", codeNoStatement, "42601", "42P05":
 		return // raised before anything was done
 	}
-	if r.stmt.Verb == "prepare" {
+	switch r.stmt.Verb {
+	case "prepare":
 		n.setStatement(r.stmt.Name, nil)
-		return
+	case "declare":
+		n.setPortal(r.stmt.Name, nil)
+	default:
+		n.apply(r)
 	}
-	n.apply(r)
 }

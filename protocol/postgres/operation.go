@@ -15,6 +15,8 @@ type item struct {
 	// code is the SQLSTATE of a refusal.
 	code string
 	run  *run
+	// last is what runs in the end: the statement itself, or what it names.
+	last *prepared
 	// parse is the statement that is only prepared, and the expectation that
 	// ends it.
 	parse *prepared
@@ -71,7 +73,7 @@ func (f *frontend) follow(s *prepared) (c chain, err error) {
 			}
 		case "fetch", "move":
 			var po *portal
-			if po, err = f.portal(name); po != nil {
+			if po, err = f.portal(name); po != nil && !po.cursor {
 				next, c.params = po.stmt, po.params
 			}
 		}
@@ -104,15 +106,22 @@ func (f *frontend) examine(s *prepared, c chain) error {
 	return nil
 }
 
-// newRun returns the run of a statement that was examined.
-func (f *frontend) newRun(s *prepared) (*run, error) {
-	r := &run{stmt: s.stmt, expose: s.expose, guard: s.guard}
-	r.renames = s.stmt.Verb == "unknown" && couldRename(s.text)
-	if s.stmt.Verb == "prepare" && s.stmt.Inner != nil {
-		r.inner = &prepared{text: s.stmt.Inner.Text(s.text), stmt: s.stmt.Inner}
-		return r, f.examine(r.inner, chain{})
+// begins gives an item its run, and notes what it will change for the
+// messages that come with it.
+func (f *frontend) begins(it *item, s *prepared) error {
+	last := it.last
+	r := &run{stmt: last.stmt, expose: s.expose, guard: s.guard}
+	r.renames = last.stmt.Verb == "unknown" && couldRename(last.text)
+	if (last.stmt.Verb == "prepare" || last.stmt.Verb == "declare") && last.stmt.Inner != nil {
+		r.inner = &prepared{text: last.stmt.Inner.Text(last.text), stmt: last.stmt.Inner}
+		if err := f.examine(r.inner, chain{}); err != nil {
+			return err
+		}
 	}
-	return r, nil
+	it.run = r
+	f.foresee(r)
+	f.fence = f.fence || fences(s.stmt) || fences(last.stmt)
+	return nil
 }
 
 // operation describes a statement for judging and for the record, and works
@@ -131,9 +140,10 @@ func (f *frontend) operation(s *prepared, params []param, prepare bool) (item, e
 		Remark: remarks(s.remark, s.stmt.Remark), Prepare: prepare,
 	}}
 	op := &it.op
+	it.last = s
 	key := [][]byte{[]byte(s.text)}
 	for _, inner := range c.links {
-		op.Verb = inner.stmt.Verb
+		it.last, op.Verb = inner, inner.stmt.Verb
 		op.Effects |= ownEffects(inner.stmt)
 		op.Objects = append(slices.Clip(op.Objects), inner.stmt.Objects...)
 		op.Remark = remarks(op.Remark, "runs: "+inner.text, inner.remark)
@@ -158,7 +168,7 @@ func (f *frontend) operation(s *prepared, params []param, prepare bool) (item, e
 	if _, ok := nameOf([]byte(s.stmt.Name)); !ok && namesStatement(s.stmt.Verb) {
 		it.refuse(codeNameTooLong, nameTooLong)
 	}
-	if s.stmt.Verb == "prepare" && f.queue.full() {
+	if it.last.stmt.Verb == "prepare" && f.queue.full() {
 		it.refuse(codeTooLarge, tooManyNames)
 	}
 	it.refuse(codeDenied, refusedSetting(s.stmt))

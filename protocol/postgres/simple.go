@@ -30,12 +30,10 @@ func (f *frontend) simple(p wire.Piece) error {
 		if err != nil {
 			return err
 		}
-		if it.run, err = f.newRun(s); err != nil {
+		if err := f.begins(&it, s); err != nil {
 			return err
 		}
 		runs[i] = it.run
-		f.foresee(it.run)
-		f.fence = f.fence || fences(s.stmt)
 		items = append(items, it)
 	}
 	f.batch.items = items
