@@ -50,7 +50,7 @@ func (b *backend) drain() error {
 			return fmt.Errorf("the target does not keep to the protocol: %w", err)
 		}
 		if !ok {
-			if b.out.over != nil && b.readyIsNext() {
+			if b.out.over != nil && len(b.out.bytes) < resultSize && b.readyIsNext() {
 				b.out.own()
 				return nil
 			}
@@ -329,7 +329,7 @@ func (b *backend) failed(p wire.Piece) error {
 			r, _ = b.next()
 		}
 	}
-	raw, o := b.hideError(p, fields, r)
+	raw, o := b.hideError(p, fields, e, r)
 	if e != nil && e.denial != nil {
 		raw = e.denial
 	}
@@ -431,19 +431,25 @@ func (b *backend) async(p wire.Piece) error {
 			return err
 		}
 	case wire.TypeNotificationResponse:
-		if _, err := wire.ParseNotification(p.Body()); err != nil {
+		n, err := wire.ParseNotification(p.Body())
+		if err != nil {
 			return err
+		}
+		if b.guards.active() && len(n.Payload) > 0 {
+			// Nobody can tell where it comes from: a trigger may have sent a row.
+			raw = wire.AppendNotification(nil, n.PID, string(n.Channel), hiddenText)
 		}
 	case wire.TypeNoticeResponse:
 		fields, err := wire.ParseErrorFields(nil, p.Body())
 		if err != nil {
 			return err
 		}
+		e := b.head()
 		var r *run
-		if e := b.head(); e != nil {
+		if e != nil {
 			r = e.current()
 		}
-		raw, _ = b.hideError(p, fields, r)
+		raw, _ = b.hideError(p, fields, e, r)
 	}
 	return b.out.trail(raw)
 }

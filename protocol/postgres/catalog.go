@@ -209,7 +209,7 @@ func (c *catalog) guard(masks *mask.Set) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guard{columns: map[uint32]map[int16]mask.Method{}, derived: map[uint32]bool{}, read: time.Now()}
+	g := &guard{columns: map[uint32]map[int16]mask.Method{}, derived: map[uint32]bool{}, lastAttr: map[uint32]int16{}, names: &sql.Guard{}, read: time.Now()}
 	if g.newest, err = oid(newest[0][0]); err != nil {
 		return nil, err
 	}
@@ -227,6 +227,9 @@ func (c *catalog) guard(masks *mask.Set) (*guard, error) {
 	for _, r := range rules {
 		found := false
 		for _, col := range columns {
+			if g.lastAttr[col.table] < col.attr {
+				g.lastAttr[col.table] = col.attr
+			}
 			if (r.Schema == "" || r.Schema == col.schema) && r.Table == col.name && (r.Column == "*" || r.Column == col.column) {
 				g.protect(col, r.Method)
 				byName[col.column] = r.Method
@@ -241,13 +244,39 @@ func (c *catalog) guard(masks *mask.Set) (*guard, error) {
 		return nil, missing(gone)
 	}
 	if len(g.columns) == 0 {
-		return nil, nil // all rules are optional here and nothing is there
+		return g, nil // all rules are optional and nothing is there, yet
 	}
 	if err := c.derive(g, byName); err != nil {
 		return nil, err
 	}
+	if err := c.statistics(g); err != nil {
+		return nil, err
+	}
 	g.names, err = c.names(g)
 	return g, err
+}
+
+// statistics protects the columns of the system's own relations that quote
+// the values of others. Statements that name them are known by that; a cursor
+// only by where its columns come from.
+func (c *catalog) statistics(g *guard) error {
+	columns, err := c.columns("c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND (c.relname::pg_catalog.text, a.attname::pg_catalog.text) IN (" +
+		"('pg_stats','most_common_vals'),('pg_stats','histogram_bounds'),('pg_stats','most_common_elems'),('pg_stats','range_bounds_histogram')," +
+		"('pg_stats_ext','most_common_vals'),('pg_stats_ext_exprs','most_common_vals'),('pg_stats_ext_exprs','histogram_bounds')," +
+		"('pg_stats_ext_exprs','most_common_elems'),('pg_statistic','stavalues1'),('pg_statistic','stavalues2'),('pg_statistic','stavalues3')," +
+		"('pg_statistic','stavalues4'),('pg_statistic','stavalues5'),('pg_statistic_ext_data','stxdmcv'),('pg_statistic_ext_data','stxdexpr')," +
+		"('pg_largeobject','data'),('pg_stat_activity','query'),('pg_prepared_statements','statement'),('pg_cursors','statement'))")
+	if err != nil {
+		return err
+	}
+	g.quotes = map[uint32]map[int16]bool{}
+	for _, col := range columns {
+		if g.quotes[col.table] == nil {
+			g.quotes[col.table] = map[int16]bool{}
+		}
+		g.quotes[col.table][col.attr] = true
+	}
+	return nil
 }
 
 func (g *guard) protect(c column, m mask.Method) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/mask"
@@ -23,6 +24,11 @@ type guard struct {
 	// derived are relations, such as views, that read a masked table: all
 	// their columns are hidden.
 	derived map[uint32]bool
+	// lastAttr is the highest attribute number of the relations in columns:
+	// a column above it came later.
+	lastAttr map[uint32]int16
+	// quotes are columns of the system's own relations that quote others.
+	quotes map[uint32]map[int16]bool
 	// names is the same by name, for judging statements.
 	names *sql.Guard
 	// newest is the largest relation number there was: what is above came later.
@@ -30,9 +36,15 @@ type guard struct {
 	read   time.Time
 }
 
+// knows reports whether a column of a result was there when the guard was made.
+func (g *guard) knows(c wire.Column) bool {
+	last, masked := g.lastAttr[c.Table]
+	return c.Table <= g.newest && (!masked || c.Attr <= last)
+}
+
 // method returns how a column is hidden, nil for not at all.
 func (g *guard) method(c wire.Column) mask.Method {
-	if g.derived[c.Table] {
+	if g.derived[c.Table] || g.quotes[c.Table][c.Attr] {
 		return mask.Full()
 	}
 	return g.columns[c.Table][c.Attr]
@@ -52,10 +64,11 @@ const guardAge = 30 * time.Second
 // guards keeps a session's guard in step with the masks and the catalog.
 type guards struct {
 	s  *session
-	mu sync.Mutex
+	mu sync.Mutex // held while the catalog is read
 	// masks is the set that guard was made for.
 	masks *mask.Set
 	guard *guard
+	on    atomic.Bool // there is a guard
 }
 
 // newGuards reads the catalog over the connection that the session will use,
@@ -74,15 +87,12 @@ func newGuards(ctx context.Context, s *session, server *login.Server) (*guards, 
 		return nil, err
 	}
 	g.guard, err = c.guard(g.masks)
+	g.on.Store(g.guard != nil)
 	return g, err
 }
 
 // active reports whether any column is masked.
-func (g *guards) active() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.guard != nil
-}
+func (g *guards) active() bool { return g.on.Load() }
 
 // current returns the guard for the masks now in force.
 func (g *guards) current(ctx context.Context) (*guard, error) {
@@ -95,14 +105,14 @@ func (g *guards) current(ctx context.Context) (*guard, error) {
 	return g.read(ctx, masks)
 }
 
-// cover returns a guard that knows the relations that rows come from: g
-// itself, or a new one if a relation is younger than g.
+// cover returns a guard that knows the columns that rows come from: old
+// itself, or a new one if a relation or a column is younger.
 func (g *guards) cover(old *guard, s *shape) (*guard, error) {
 	for _, c := range s.columns {
-		if c.Table > old.newest {
+		if !old.knows(c) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			if g.guard != nil && c.Table <= g.guard.newest {
+			if g.guard != nil && g.guard.knows(c) {
 				return g.guard, nil
 			}
 			return g.read(g.s.gate.Context(), g.s.gate.Masks())
@@ -116,6 +126,7 @@ func (g *guards) cover(old *guard, s *shape) (*guard, error) {
 func (g *guards) read(ctx context.Context, masks *mask.Set) (*guard, error) {
 	if len(masks.Columns()) == 0 {
 		g.masks, g.guard = masks, nil
+		g.on.Store(false)
 		return nil, nil
 	}
 	server, err := g.s.login(ctx, targetParams(g.s.gate.ID(), nil))
@@ -132,6 +143,7 @@ func (g *guards) read(ctx context.Context, masks *mask.Set) (*guard, error) {
 		return nil, err
 	}
 	g.masks, g.guard = masks, next
+	g.on.Store(true)
 	return next, nil
 }
 

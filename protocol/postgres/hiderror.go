@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres/internal/wire"
 )
@@ -12,11 +14,11 @@ const hiddenText = "[hidden by the gateway: it may show masked values]"
 // outcome to record. Where columns are masked, details never pass, because
 // they quote values of rows, as those of a unique violation do; nor does the
 // message of a statement that touches what is masked.
-func (b *backend) hideError(p wire.Piece, fields []wire.ErrorField, r *run) ([]byte, protocol.Outcome) {
+func (b *backend) hideError(p wire.Piece, fields []wire.ErrorField, e *expectation, r *run) ([]byte, protocol.Outcome) {
 	raw := p.Raw
 	guarded := b.guards.active() || r != nil && r.guard != nil
 	if guarded {
-		hide := r == nil || r.expose.HideErrors
+		hide := r == nil || r.expose.HideErrors || e != nil && slices.ContainsFunc(e.runs, hidesErrors)
 		for i := range fields {
 			switch fields[i].Code {
 			case wire.FieldDetail, wire.FieldWhere, wire.FieldInternalQuery:
@@ -42,6 +44,10 @@ func (b *backend) hideError(p wire.Piece, fields []wire.ErrorField, r *run) ([]b
 	}
 	return raw, o
 }
+
+// hidesErrors tells of one statement of a Query. What an earlier one has done
+// may be checked when the last one ends.
+func hidesErrors(r *run) bool { return r.expose.HideErrors }
 
 // severe reports whether the target ends the connection with this error.
 func severe(fields []wire.ErrorField) bool {

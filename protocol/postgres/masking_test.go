@@ -292,3 +292,44 @@ func TestMaskOfAColumnThatIsNotThere(t *testing.T) {
 	assert.Contains(t, err.Error(), "rules name objects that the target does not have")
 	assert.True(t, r.Log.Contains("customers.snn"), "%s", r.Log)
 }
+
+// What others send along with a notification may be a row.
+func TestNotificationsAreHidden(t *testing.T) {
+	r := start(t, options{masks: ssnMask, setup: customers})
+	c := r.connect()
+	_, err := c.Exec(t.Context(), "LISTEN news")
+	require.NoError(t, err)
+	_, err = r.direct().Exec(t.Context(), "SELECT pg_notify('news', ssn) FROM customers")
+	require.NoError(t, err)
+	n, err := c.WaitForNotification(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "news", n.Channel)
+	assert.NotContains(t, n.Payload, canary)
+	assert.False(t, r.Record.Holds([]byte(canary)))
+}
+
+// What is masked may come only after the session has begun.
+func TestMaskedThingsThatComeLater(t *testing.T) {
+	late := mask.Columns("secrets.value", mask.Full())
+	late = late.Optional()
+	r := start(t, options{setup: "CREATE TABLE notes(id int, note text); INSERT INTO notes VALUES (1, 'x')", masks: []mask.Rule{late, mask.Columns("notes.*", mask.Full())}})
+	c := r.connect()
+	assert.Equal(t, "********", value[string](t, c, "SELECT note FROM notes"))
+	admin := r.direct()
+	for _, sql := range []string{
+		"CREATE TABLE secrets(value text); INSERT INTO secrets VALUES ('" + canary + "')",
+		"ALTER TABLE notes ADD COLUMN more text; UPDATE notes SET more = '" + canary + "'",
+	} {
+		_, err := admin.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	assert.NotContains(t, value[string](t, c, "SELECT more FROM notes"), canary)
+	assert.NotContains(t, value[string](t, c, "SELECT value FROM secrets"), canary)
+
+	// And where nothing was there to mask at all.
+	r = start(t, options{masks: []mask.Rule{late}})
+	c = r.connect()
+	_, err := r.direct().Exec(t.Context(), "CREATE TABLE secrets(value text); INSERT INTO secrets VALUES ('"+canary+"')")
+	require.NoError(t, err)
+	assert.NotContains(t, value[string](t, c, "SELECT value FROM secrets"), canary)
+}

@@ -200,7 +200,7 @@ func (n *names) apply(r *run) {
 // why it failed.
 func (n *names) doubt(r *run, code string) {
 	switch code {
-	case "25001", "25P02", codeNoStatement, "42601", "42P05":
+	case "25001", "25P02", codeNoStatement, codeNoPortal, codeUnsupported, "42601", "42P05", "55000":
 		return // raised before anything was done
 	}
 	switch r.stmt.Verb {

@@ -77,6 +77,11 @@ func AppendParameterStatus(dst []byte, name, value string) []byte {
 	return encoded(dst, &pgproto3.ParameterStatus{Name: clean(name), Value: clean(value)})
 }
 
+// AppendNotification appends a NotificationResponse.
+func AppendNotification(dst []byte, pid uint32, channel, payload string) []byte {
+	return encoded(dst, &pgproto3.NotificationResponse{PID: pid, Channel: clean(channel), Payload: clean(payload)})
+}
+
 // AppendBackendKeyData appends a BackendKeyData.
 func AppendBackendKeyData(dst []byte, pid uint32, key []byte) []byte {
 	dst, at := begin(dst, TypeBackendKeyData)
