@@ -275,3 +275,27 @@ func TestReplicationIsRefused(t *testing.T) {
 	_, err := pgconn.Connect(t.Context(), r.dsn("replication=database"))
 	assert.Equal(t, "0A000", code(unwrapConnect(err)), "%v", err)
 }
+
+// Drivers set parameters by the startup parameter "options".
+func TestOptionsOfTheStartup(t *testing.T) {
+	r := start(t, options{setup: "CREATE SCHEMA \"a b\""})
+	for given, want := range map[string]string{
+		`-c search_path=public`: "public", `-csearch_path=public`: "public", `--search-path=public`: "public",
+		`-c statement_timeout=0  -c search_path="a\ b",public `: `"a b",public`, ` `: `"$user", public`,
+	} {
+		config, err := pgx.ParseConfig(r.dsn())
+		require.NoError(t, err)
+		config.RuntimeParams["options"] = given
+		c, err := pgx.ConnectConfig(t.Context(), config)
+		require.NoError(t, err, given)
+		assert.Equal(t, want, value[string](t, c, "SHOW search_path"), given)
+		require.NoError(t, c.Close(t.Context()))
+	}
+	for _, given := range []string{`-c role=postgres`, `-c session_authorization=x`, `-c`, `-c search_path`, `-d 5`, `-c user=x`, `-c client_encoding=SJIS`, `-c standard_conforming_strings=off`, `x`} {
+		config, err := pgx.ParseConfig(r.dsn())
+		require.NoError(t, err)
+		config.RuntimeParams["options"] = given
+		_, err = pgx.ConnectConfig(t.Context(), config)
+		assert.ErrorContains(t, err, "0A000", given)
+	}
+}

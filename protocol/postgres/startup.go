@@ -94,51 +94,6 @@ func reason(err error) string {
 	return protocol.Public(err)
 }
 
-// settable are the startup parameters that are passed on to the target:
-// settings that change how values are shown or how long things may take, and
-// nothing about who one is or how text is read.
-var settable = map[string]bool{
-	"datestyle": true, "timezone": true, "intervalstyle": true, "extra_float_digits": true, "search_path": true,
-	"statement_timeout": true, "lock_timeout": true, "idle_in_transaction_session_timeout": true,
-	"default_transaction_read_only": true, "default_transaction_isolation": true, "bytea_output": true, "geqo": true,
-}
-
-// checkStartup refuses what a client may not ask for when it connects.
-func (p *Plugin) checkStartup(c *login.Client) error {
-	for _, param := range c.Startup.Params {
-		switch name := strings.ToLower(param.Name); name {
-		case "user", "database", "application_name":
-		case "client_encoding":
-			if !isUTF8(param.Value) {
-				return &clientError{codeUnsupported, fmt.Errorf("client_encoding %q is not supported by the gateway; use UTF8", param.Value)}
-			}
-		case "replication":
-			if v := strings.ToLower(param.Value); v != "" && v != "false" && v != "off" && v != "no" && v != "0" {
-				return &clientError{codeUnsupported, errors.New("replication is not available through the gateway")}
-			}
-		case "options":
-			if strings.TrimSpace(param.Value) != "" {
-				return &clientError{codeUnsupported, errors.New("the startup parameter \"options\" is not passed on by the gateway; use SET after connecting")}
-			}
-		default:
-			if !settable[name] {
-				return &clientError{codeUnsupported, fmt.Errorf("the startup parameter %q is not passed on by the gateway", param.Name)}
-			}
-		}
-	}
-	return nil
-}
-
-// isUTF8 accepts the names of UTF-8, and SQL_ASCII, which psql sends in the C
-// locale and which asks for no conversion.
-func isUTF8(encoding string) bool {
-	switch strings.ToLower(strings.Trim(encoding, "'\" ")) {
-	case "utf8", "utf-8", "unicode", "sql_ascii", "":
-		return true
-	}
-	return false
-}
-
 // open opens the session, logs in to the target and greets the client.
 func (p *Plugin) open(ctx context.Context, c *login.Client, g *protocol.Gate, user string, proven identity.Proven) (*session, error) {
 	name, database := route(g, c.Startup.Params)
@@ -225,46 +180,6 @@ func (s *session) login(ctx context.Context, params wire.Params) (*login.Server,
 		}
 	}
 	return server, nil
-}
-
-// targetParams are the settings of the session at the target. Text is UTF-8
-// and read as the SQL standard says, because the gateway reads it so too; the
-// session's id stands where a DBA looks.
-func targetParams(session string, client wire.Params) wire.Params {
-	name := "sallyport " + session
-	if app := client.Get("application_name"); app != "" {
-		name += " " + app
-	}
-	if len(name) > 63 {
-		name = name[:63]
-	}
-	params := wire.Params{
-		{Name: "client_encoding", Value: "UTF8"},
-		{Name: "standard_conforming_strings", Value: "on"},
-		{Name: "application_name", Value: name},
-	}
-	for _, param := range client {
-		if settable[strings.ToLower(param.Name)] {
-			params = append(params, param)
-		}
-	}
-	return params
-}
-
-// checkSetting fails where the target would read text otherwise than the
-// gateway does.
-func checkSetting(name, value string) error {
-	switch name {
-	case "client_encoding":
-		if !isUTF8(value) || strings.EqualFold(value, "SQL_ASCII") {
-			return &protocol.Failure{Public: "the session's client_encoding is not UTF8, which the gateway needs", Err: fmt.Errorf("client_encoding is %q", value)}
-		}
-	case "standard_conforming_strings":
-		if value != "on" {
-			return &protocol.Failure{Public: "standard_conforming_strings is not on, which the gateway needs", Err: fmt.Errorf("standard_conforming_strings is %q", value)}
-		}
-	}
-	return nil
 }
 
 // greet tells the client that it may begin.
