@@ -277,6 +277,17 @@ func TestMessageOverTheCapInABatch(t *testing.T) {
 	assert.Equal(t, "error 08P01", c.until(1)[0])
 }
 
+// A goodbye right behind a statement does not undo it.
+func TestTerminateBehindAStatement(t *testing.T) {
+	r := start(t, options{setup: "CREATE TABLE t(a int)"})
+	c := r.raw(t)
+	c.Send(query("INSERT INTO t SELECT 1 FROM pg_sleep(0.3)"))
+	c.Send(&pgproto3.Terminate{})
+	require.NoError(t, c.Flush())
+	assert.Equal(t, protocol.OK, r.Record.Outcome(t, "INSERT INTO t"))
+	assert.Equal(t, 1, r.left(t))
+}
+
 // Statistics quote values; a cursor does not say that they are statistics.
 func TestStatisticsByCursor(t *testing.T) {
 	r := start(t, options{masks: ssnMask, setup: "CREATE TABLE customers(id int, ssn text); INSERT INTO customers SELECT g, '" + canary + "' FROM generate_series(1, 100) g; ANALYZE"})

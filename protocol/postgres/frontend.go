@@ -26,6 +26,8 @@ type frontend struct {
 	// fence says that something ran that could have changed how the target
 	// reads text, see read.
 	fence bool
+	// scratch is for looking into texts.
+	scratch []byte
 	// denialCode is the SQLSTATE of the next denial.
 	denialCode string
 }
@@ -112,8 +114,11 @@ func known(typ byte) bool {
 }
 
 // terminate forwards the goodbye; what was gathered without a Sync is dropped,
-// as a server would.
+// as a server would. What was sent is carried out before, as by a server.
 func (f *frontend) terminate() error {
+	if _, err := f.queue.drained(); err != nil {
+		return err
+	}
 	_, _ = f.target.Write(wire.AppendEmpty(nil, wire.TypeTerminate))
 	return errTerminate
 }

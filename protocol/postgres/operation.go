@@ -141,13 +141,11 @@ func (f *frontend) operation(s *prepared, params []param, prepare bool) (item, e
 	}}
 	op := &it.op
 	it.last = s
-	key := [][]byte{[]byte(s.text)}
 	for _, inner := range c.links {
 		it.last, op.Verb = inner, inner.stmt.Verb
 		op.Effects |= ownEffects(inner.stmt)
 		op.Objects = append(slices.Clip(op.Objects), inner.stmt.Objects...)
 		op.Remark = remarks(op.Remark, "runs: "+inner.text, inner.remark)
-		key = append(key, []byte(inner.text))
 	}
 	described := s
 	if c.params != nil {
@@ -174,12 +172,22 @@ func (f *frontend) operation(s *prepared, params []param, prepare bool) (item, e
 	it.refuse(codeDenied, refusedSetting(s.stmt))
 	it.refuse(codeDenied, s.expose.Refuse)
 	if f.hideSecrets(op) || len(c.links) > 0 {
-		for _, p := range params {
-			key = append(key, p.value)
-		}
-		op.Key = protocol.OperationKey(append(key, []byte(op.Verb))...)
+		op.Key = operationKey(op.Verb, s, c.links, params)
 	}
 	return it, nil
+}
+
+// operationKey digests what is really asked for, where the operation's text
+// does not say all of it.
+func operationKey(verb string, s *prepared, links []*prepared, params []param) []byte {
+	parts := [][]byte{[]byte(verb), []byte(s.text)}
+	for _, inner := range links {
+		parts = append(parts, []byte(inner.text))
+	}
+	for _, p := range params {
+		parts = append(parts, p.value)
+	}
+	return protocol.OperationKey(parts...)
 }
 
 const (

@@ -50,12 +50,12 @@ func (f *frontend) hideSecrets(op *protocol.Operation) (found bool) {
 		return false
 	}
 	hide := func(text string) (string, bool) {
-		b := []byte(text)
-		if !set.Suspect(b) || set.Redact(b) == 0 {
+		f.scratch = append(f.scratch[:0], text...)
+		if len(text) == 0 || !set.Suspect(f.scratch) || set.Redact(f.scratch) == 0 {
 			return text, false
 		}
 		found = true
-		return string(b), true
+		return string(f.scratch), true
 	}
 	op.Text, _ = hide(op.Text)
 	op.Remark, _ = hide(op.Remark)
