@@ -93,6 +93,55 @@ func TestMaskedByThePortalsOwnShape(t *testing.T) {
 	assert.Contains(t, got, "row [********]", "%s", r.Log)
 }
 
+// The very first messages of a session may be an Execute without a Describe.
+func TestMaskedFromTheFirstMessage(t *testing.T) {
+	r := start(t, options{masks: ssnMask, setup: customers})
+	got := r.raw(t).do(1, parse("", "SELECT ssn FROM customers WHERE id = 1"), bind("", ""), execute(""), &pgproto3.Sync{})
+	assert.Equal(t, []string{"ParseComplete", "BindComplete", "row [********]", "SELECT 1", "ready I"}, got)
+}
+
+// A portal of EXECUTE gets its plan when it runs, after it was described.
+func TestMaskedByWhatExecuteRuns(t *testing.T) {
+	r := start(t, options{masks: []mask.Rule{mask.Columns("public.customers.ssn", mask.Full())}, setup: customers +
+		"CREATE SCHEMA other; CREATE TABLE other.customers(id int, ssn text); INSERT INTO other.customers VALUES (1, 'x'), (2, 'y')"})
+	describe, sync := &pgproto3.Describe{ObjectType: 'P', Name: "p"}, &pgproto3.Sync{}
+	set := func(path string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{parse("", "SET search_path = "+path), bind("", ""), execute("")}
+	}
+	for _, split := range []bool{false, true} {
+		c := r.raw(t)
+		c.do(1, query("SET search_path = other; PREPARE s AS SELECT ssn FROM customers"))
+		c.do(1, query("BEGIN"))
+		c.do(1, parse("e", "EXECUTE s"), sync)
+		// Described under one path, run under another, and gone on with under the first.
+		messages := []pgproto3.FrontendMessage{bind("p", "e"), describe}
+		for _, path := range []string{"public", "other", "public", "other"} {
+			messages = append(append(messages, set(path)...), &pgproto3.Execute{Portal: "p", MaxRows: 1}, describe)
+			if split {
+				messages = append(messages, sync)
+			}
+		}
+		n := 1
+		if split {
+			n = 5
+		}
+		got := strings.Join(c.do(n, append(messages, sync)...), " ")
+		assert.Contains(t, got, "row [********]", "%s", r.Log)
+		assert.NotContains(t, got, canary)
+	}
+	// FETCH may find another cursor.
+	c := r.raw(t)
+	c.do(1, query("BEGIN; DECLARE c CURSOR FOR SELECT id::text FROM other.customers"))
+	run := func(sql string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{parse("", sql), bind("", ""), execute("")}
+	}
+	messages := []pgproto3.FrontendMessage{parse("f", "FETCH ALL FROM c"), bind("p", "f"), describe}
+	messages = append(append(messages, run("CLOSE c")...), run("DECLARE c CURSOR FOR SELECT ssn FROM public.customers")...)
+	got := strings.Join(c.do(1, append(messages, execute("p"), sync)...), " ")
+	assert.Contains(t, got, "row [********]", "%s", r.Log)
+	assert.NotContains(t, got, canary)
+}
+
 // While a person is asked, the gateway reads ahead. The message in hand must
 // be the one that was sent, whatever is read.
 func TestReadingAheadKeepsTheMessageInHand(t *testing.T) {

@@ -254,6 +254,7 @@ func (b *backend) described(p wire.Piece, e *expectation) error {
 	}
 	b.queue.mu.Lock()
 	switch {
+	case e.portal != nil && e.portal.begun:
 	case e.portal != nil:
 		e.portal.shape, e.portal.known = s, true
 		e.portal.stmt.last = s
@@ -302,6 +303,7 @@ func (b *backend) commandDone(p wire.Piece, e *expectation) error {
 		b.queue.mu.Unlock()
 	}
 	if e.kind == wire.TypeExecute {
+		b.begun(e.portal)
 		b.pop()
 		return b.out.end(r, o)
 	}
@@ -313,6 +315,13 @@ func (b *backend) commandDone(p wire.Piece, e *expectation) error {
 	}
 	b.queue.advance(e, false)
 	return b.out.end(r, o)
+}
+
+// begun says that a portal has returned something.
+func (b *backend) begun(p *portal) {
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	p.begun = true
 }
 
 // failed handles an error of the target's: what follows up to the next Sync is

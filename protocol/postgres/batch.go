@@ -215,12 +215,16 @@ func (f *frontend) execute(p wire.Piece) error {
 	}
 	f.executedInstead(s)
 	f.batch.items = append(f.batch.items, it)
-	if s.guard != nil && s.stmt.ReturnsRows && po.describedIn != f.group && !f.queue.knows(po) {
+	if s.stmt.Verb == "execute" && s.unfixed {
+		it.run.expose.MaskAll = true // another session may change its plan at any time
+	}
+	described := po.ranIn == f.group || po.describedIn == f.group && po.fixed()
+	po.ranIn = f.group
+	if s.guard != nil && s.stmt.ReturnsRows && !described && !f.queue.knows(po) {
 		// Masks go by the real column, which only the target knows, and which
 		// another Bind of the same statement may have changed.
 		f.batch.raw = append(f.batch.raw, wire.AppendDescribe(nil, 'P', name)...)
 		f.batch.owed = append(f.batch.owed, &expectation{kind: wire.TypeDescribe, target: 'P', hidden: true, portal: po})
-		po.describedIn = f.group
 	}
 	f.gather(p, &expectation{kind: wire.TypeExecute, runs: []*run{it.run}, portal: po})
 	return nil

@@ -21,7 +21,7 @@ type frontend struct {
 	// skipping drops messages up to the next Sync, as a server does after an
 	// error: something of the batch was denied.
 	skipping bool
-	// group counts the groups of messages that a Sync or a Query ends.
+	// group counts, from 1, the groups of messages that a Sync or a Query ends.
 	group uint64
 	// fence says that something ran that could have changed how the target
 	// reads text, see read.

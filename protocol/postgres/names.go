@@ -18,6 +18,8 @@ type prepared struct {
 	// expose is how its results are masked under guard.
 	expose sql.Exposure
 	guard  *guard
+	// unfixed says that it runs a statement by name that can see what is masked.
+	unfixed bool
 	// types are the parameters' types: as the client set them, then as the
 	// target described them. Zero is unknown.
 	types []uint32
@@ -51,10 +53,24 @@ type portal struct {
 	// portal. It is nil where there are no rows.
 	shape *shape
 	known bool
+	// begun says that it has returned something: its shape stays.
+	begun bool
 	// cursor says that SQL's DECLARE made it.
 	cursor bool
 	// describedIn is the group of messages in which the client asked for it.
 	describedIn uint64
+	// ranIn is the group in which it was executed last.
+	ranIn uint64
+}
+
+// fixed reports whether the portal's plan was made when it was bound. That of
+// EXECUTE is made when it runs, and FETCH may find another cursor then.
+func (p *portal) fixed() bool {
+	switch p.stmt.stmt.Verb {
+	case "execute", "fetch", "move":
+		return false
+	}
+	return true
 }
 
 // cursor returns the portal that a DECLARE makes.

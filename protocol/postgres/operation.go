@@ -99,10 +99,11 @@ func (f *frontend) examine(s *prepared, c chain) error {
 	if s.guard == g && len(c.links) == 0 {
 		return nil
 	}
-	s.guard, s.expose = g, g.expose(s.stmt)
-	for _, inner := range c.links {
-		s.expose = s.expose.Union(g.expose(inner.stmt))
+	var inner sql.Exposure
+	for _, link := range c.links {
+		inner = inner.Union(g.expose(link.stmt))
 	}
+	s.guard, s.expose, s.unfixed = g, g.expose(s.stmt).Union(inner), inner.MaskComputed
 	return nil
 }
 

@@ -112,11 +112,12 @@ func (q *queue) isOpen() bool {
 	return q.open
 }
 
-// knows reports whether the target has said what a portal's rows look like.
+// knows reports whether the target has said what a portal's rows look like,
+// and that stays so.
 func (q *queue) knows(p *portal) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return p.known
+	return p.known && (p.begun || p.fixed())
 }
 
 // close wakes up whoever waits: nothing will come any more.

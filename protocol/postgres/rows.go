@@ -99,6 +99,7 @@ func (b *backend) clearRows() error {
 func (b *backend) startRows(e *expectation, r *run) error {
 	if e.portal != nil {
 		b.queue.mu.Lock()
+		e.portal.begun = true
 		r.shape = e.portal.shape
 		if r.guard == nil && r.shape == nil && e.portal.stmt.shape != nil {
 			// Good enough for a reader of the record, not for masks.

@@ -74,7 +74,7 @@ func (s *session) run(ctx context.Context) error {
 		cancel(err)
 		down <- err
 	}()
-	f := &frontend{session: s, ctx: ctx}
+	f := &frontend{session: s, ctx: ctx, group: 1}
 	err := f.run()
 	cancel(err)
 	<-down
