@@ -147,7 +147,8 @@ func (b *Builder) Observe() *Builder {
 }
 
 // OutliveExpiry lets sessions go on after their principal's proof has expired;
-// without it a session ends when its token does. It is logged as a warning.
+// without it a session ends when its token does. It is logged as a warning and
+// stands in every session's record.
 func (b *Builder) OutliveExpiry() *Builder {
 	b.outlive = true
 	return b

@@ -119,6 +119,11 @@ func TestOutliveExpiry(t *testing.T) {
 		_, err = begin(s, op("read", "a"))
 		require.NoError(t, err)
 		assert.True(t, r.Log.Contains("level=WARN", "OutliveExpiry"))
+		for _, e := range r.Record.Events() {
+			if e.Opened != nil {
+				assert.True(t, e.Opened.Outlive, "%s", e.Session)
+			}
+		}
 	})
 }
 

@@ -38,7 +38,7 @@ func (g *Gateway) openSession(ctx context.Context, c *clientConn, who identity.P
 			Gateway: g.name, Protocol: c.l.proto.Name(), Target: target.Name, Address: target.Address,
 			Remote: c.conn.RemoteAddr().String(), Listener: c.l.addr, Principal: who.Principal,
 			Scheme: string(who.Scheme), Credential: who.Credential, Policy: g.rules.Load().digest,
-			Durability: g.log.Durability(), Observe: g.observe, User: route.User, Details: route.Details,
+			Durability: g.log.Durability(), Observe: g.observe, Outlive: g.outlive, User: route.User, Details: route.Details,
 		},
 	})
 	if err != nil {

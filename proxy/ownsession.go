@@ -29,7 +29,7 @@ func (o *ownSession) open(ctx context.Context) error {
 	r := o.gw.rules.Load()
 	info := &recorder.Opened{
 		Gateway: o.gw.name, Protocol: "gateway", Policy: r.digest,
-		Durability: o.gw.log.Durability(), Observe: o.gw.observe,
+		Durability: o.gw.log.Durability(), Observe: o.gw.observe, Outlive: o.gw.outlive,
 	}
 	err := o.gw.log.Append(ctx, recorder.Durable,
 		&recorder.Event{Session: o.id, Time: now, Kind: recorder.KindSessionOpened, Opened: info},

@@ -192,6 +192,7 @@ func appendOpened(b []byte, o *Opened) []byte {
 	b = optional(b, `,"policy":`, o.Policy)
 	b = optional(b, `,"durability":`, o.Durability)
 	b = flag(b, `,"observe":true`, o.Observe)
+	b = flag(b, `,"outlive":true`, o.Outlive)
 	b = optional(b, `,"user":`, o.User)
 	b = appendMap(b, `,"details":{`, o.Details)
 	return append(b, '}')

@@ -69,7 +69,8 @@ type Opened struct {
 	Policy     string             `json:"policy,omitempty"`
 	Durability string             `json:"durability,omitempty"` // "durable" or "buffered"
 	Observe    bool               `json:"observe,omitempty"`
-	User       string             `json:"user,omitempty"` // as claimed
+	Outlive    bool               `json:"outlive,omitempty"` // the session may outlive its principal's proof
+	User       string             `json:"user,omitempty"`    // as claimed
 	Details    map[string]string  `json:"details,omitempty"`
 }
 
