@@ -312,6 +312,9 @@ func compare(got, want []string, doubt bool) bool {
 		if got[i] == want[i] && strings.HasPrefix(got[i], "error 26000") {
 			return true // a Query that did not reach the target left its statement without a name
 		}
+		if got[i] != want[i] && strings.HasSuffix(got[i], "error 34000, ready E") && strings.HasSuffix(want[i], "ready E") {
+			return true // the target keeps the portal of a Query that has failed, and runs nothing of it
+		}
 		if got[i] != want[i] && got[i] != missingInFailed(want[i]) {
 			// In a Query of several statements, a name that is missing fails
 			// all of it.
