@@ -193,9 +193,10 @@ func likeWithout(t *testing.T, masked bool) {
 	defer admins[1].Close(context.Background())
 	logged := len(serverLog(t))
 
-	rounds, seed := 150, uint64(time.Now().UnixNano())
+	// The same rounds every time; a soak looks for new ones.
+	rounds, seed := 150, uint64(1)
 	if os.Getenv("SALLYPORT_SOAK") != "" {
-		rounds = 5000
+		rounds, seed = 5000, uint64(time.Now().UnixNano())
 	}
 	var through, without *raw
 	for round := range rounds {

@@ -44,7 +44,7 @@ func (p *Plugin) serve(ctx context.Context, conn net.Conn, g *protocol.Gate) err
 	}
 	err = s.run(ctx)
 	if last := farewell(err); last != nil && !s.fatal && !s.midMessage {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(login.PartingWords))
 		_, _ = c.Conn.Write(last)
 	}
 	s.abandon(err)
@@ -73,7 +73,7 @@ func turnedAway(g *protocol.Gate, err error) error {
 // refuse tells a client why it gets no session.
 func (p *Plugin) refuse(conn net.Conn, g *protocol.Gate, user string, err error) error {
 	g.Refused(user, err)
-	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = conn.SetWriteDeadline(time.Now().Add(login.PartingWords))
 	_, _ = conn.Write(farewell(err))
 	return nil
 }

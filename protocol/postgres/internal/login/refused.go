@@ -44,10 +44,15 @@ const (
 	codeInternal    = "XX000" // internal_error
 )
 
-// refuse tells the client, within a second, and returns the error.
+// PartingWords is how long telling a client why it is turned away may take. The
+// words fit into any socket's buffer: it is the machine that may be slow, when
+// a thousand clients come at once.
+const PartingWords = 10 * time.Second
+
+// refuse tells the client and returns the error.
 func refuse(conn net.Conn, user string, m wire.Message, cause error) error {
 	m.Severity = wire.SeverityFatal
-	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = conn.SetWriteDeadline(time.Now().Add(PartingWords))
 	_, _ = conn.Write(wire.AppendError(nil, m))
 	return &Refused{User: user, Told: m, Err: cause}
 }
