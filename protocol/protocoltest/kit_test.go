@@ -13,7 +13,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/sallyport/sallyport/protocol/protocoltest.leaveRoutine")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/sallyport/sallyport/protocol/protocoltest.leaveRoutine"))
+}
 
 func TestToyPasses(t *testing.T) { Run(t, toyPlugin("")) }
 
