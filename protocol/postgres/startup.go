@@ -117,10 +117,15 @@ func (p *Plugin) open(ctx context.Context, c *login.Client, g *protocol.Gate, us
 }
 
 // route reads the target's name out of the database's: "target" or
-// "target/database" where the listener has several targets.
+// "target/database" where the listener has several targets. A database named
+// like the user is what libpq asks for when nobody named one: it leaves the
+// choice to a target that has one.
 func route(g *protocol.Gate, params wire.Params) (target, database string) {
 	database = params.Get("database")
-	if _, err := g.Target(protocol.Route{}); err == nil {
+	if t, err := g.Target(protocol.Route{}); err == nil {
+		if t.Database != "" && database == params.Get("user") {
+			database = ""
+		}
 		return "", database
 	}
 	target, database, _ = strings.Cut(database, "/")
