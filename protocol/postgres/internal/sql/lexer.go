@@ -118,13 +118,16 @@ func (l *lexer) one() tokenKind {
 	c := l.s[l.i]
 	switch {
 	case c == '\'':
-		l.quoted(false)
+		l.quoted(false, true)
 		return tokString
 	case isWordStart(c):
 		return l.word(c | 0x20)
 	case c == '"':
 		l.name()
 		return tokName
+	case c == '.' && l.at(1) == '.': // a token of PL/pgSQL's, never SQL
+		l.i += 2
+		return tokOdd
 	case isDigit(c) || c == '.' && isDigit(l.at(1)):
 		return l.number()
 	case c == '$':
@@ -150,11 +153,11 @@ func (l *lexer) word(lower byte) tokenKind {
 	switch {
 	case l.at(1) == '\'' && (lower == 'e' || lower == 'b' || lower == 'x' || lower == 'n'):
 		l.i++
-		l.quoted(lower == 'e')
+		l.quoted(lower == 'e', lower == 'e' || lower == 'n')
 		return tokCoded
 	case lower == 'u' && l.at(1) == '&' && l.at(2) == '\'':
 		l.i += 2
-		l.quoted(false)
+		l.quoted(false, true)
 		return tokCoded
 	case lower == 'u' && l.at(1) == '&' && l.at(2) == '"':
 		l.i += 2
@@ -168,14 +171,15 @@ func (l *lexer) word(lower byte) tokenKind {
 }
 
 // quoted passes a string that starts at its quote, with what continues it
-// behind a line end. PostgreSQL also allows -- comments there; the parser that
+// behind a line end. Two quotes in a row stand for one only where doubled says
+// so: bit strings have no such thing. PostgreSQL also allows -- comments there; the parser that
 // we use does not, and finds two strings in a row, which is no statement that
 // it understands.
-func (l *lexer) quoted(backslash bool) {
+func (l *lexer) quoted(backslash, doubled bool) {
 	for {
 		for l.i++; l.i < len(l.s); l.i++ {
 			if c := l.s[l.i]; c == '\'' {
-				if l.at(1) != '\'' {
+				if !doubled || l.at(1) != '\'' {
 					break
 				}
 				l.i++

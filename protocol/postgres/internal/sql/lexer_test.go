@@ -142,6 +142,8 @@ var lexerSeeds = []string{
 	`SELECT 'a''b', E'a\'b', "x""y", U&'\0041', U&"d\0061" UESCAPE '!', b'01', X'1F', N'x' FROM t`,
 	"SELECT 'a'\n'b', 'c' -- x\n 'd', e'f\\''\n'g\\'' , 'h' /* \n */ || 'i'",
 	"SELECT $$a'b$$, $x$ $y$ $x$, $1, $12a, a$b$c, $_a1$;$_a1$",
+	"SELECT ....0, a..b",
+	"SELECT B'''', x'1''f', n'a''b', e'a''b\\'c', b'1'\n'0'",
 	"SELECT 1.5, .5, 1., 1e5, 1_000, 0x1F, 12abc, 1..2, 123456789012, 1.5e-3",
 	"a+-b @-c /* x /* y */ z */ d--e\n*/f <>-- g\n!=-1",
 	"SELECT a.b.\"C\", x::int, a[1:2], f(a => 1), :b, a:=b",
