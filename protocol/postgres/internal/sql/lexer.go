@@ -30,6 +30,8 @@ type token struct {
 type lexer struct {
 	s string
 	i int
+	// open says that the text ended inside a comment, a string or a name.
+	open bool
 }
 
 func isSpace(c byte) bool {
@@ -100,6 +102,7 @@ func (l *lexer) blockComment() {
 			l.i++
 		}
 	}
+	l.open = true
 }
 
 func (l *lexer) next() token {
@@ -172,9 +175,9 @@ func (l *lexer) word(lower byte) tokenKind {
 
 // quoted passes a string that starts at its quote, with what continues it
 // behind a line end. Two quotes in a row stand for one only where doubled says
-// so: bit strings have no such thing. PostgreSQL also allows -- comments there; the parser that
-// we use does not, and finds two strings in a row, which is no statement that
-// it understands.
+// so: bit strings have no such thing. PostgreSQL also allows -- comments there;
+// the parser that we use does not, and finds two strings in a row, which is no
+// statement that it understands.
 func (l *lexer) quoted(backslash, doubled bool) {
 	for {
 		for l.i++; l.i < len(l.s); l.i++ {
@@ -188,7 +191,7 @@ func (l *lexer) quoted(backslash, doubled bool) {
 			}
 		}
 		if l.i >= len(l.s) {
-			l.i = len(l.s)
+			l.i, l.open = len(l.s), true
 			return
 		}
 		l.i++
@@ -215,6 +218,7 @@ func (l *lexer) name() {
 			l.i++
 		}
 	}
+	l.i, l.open = len(l.s), true
 }
 
 func (l *lexer) number() tokenKind {
@@ -256,7 +260,7 @@ func (l *lexer) dollar() tokenKind {
 	if end := strings.Index(l.s[l.i+n+1:], tag); end >= 0 {
 		l.i += end + 2*len(tag)
 	} else {
-		l.i = len(l.s)
+		l.i, l.open = len(l.s), true
 	}
 	return tokCoded
 }

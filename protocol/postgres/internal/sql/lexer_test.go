@@ -185,6 +185,12 @@ func TestSharingForms(t *testing.T) {
 		}
 		return string(f)
 	}
+	for _, text := range []string{
+		"SELECT/*0000", "SELECT 'x", "SELECT * FROM t WHERE a = 'x\n", "SELECT \"a", "SELECT $$x", "SELECT 1 /* /* */",
+		"SELECT/*\x810*/*", "SELECT 1 /*\x00*/",
+	} {
+		require.Empty(t, form(text), "%q is refused by the target and shares nothing", text)
+	}
 	for _, c := range [][2]string{
 		{"SELECT * FROM t WHERE a = 1", "SELECT * FROM t WHERE a = 23"},
 		{"SELECT * FROM t WHERE a = 'x'", "SELECT * FROM t WHERE a = 'it''s; --'"},

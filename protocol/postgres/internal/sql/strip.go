@@ -1,5 +1,10 @@
 package sql
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Statements that differ only in literals mean the same, so their judgement is
 // shared under a form in which each literal is a mark. Only plain strings and
 // plain numbers go, only in a single SELECT, INSERT, UPDATE, DELETE or MERGE,
@@ -17,6 +22,9 @@ const (
 // strip appends the form of s without literals and comments to dst. ok is
 // false where s is not of a kind that may be shared.
 func strip(dst []byte, s string) (form []byte, ok bool) {
+	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+		return nil, false // not even in a comment, which the form leaves out
+	}
 	l := lexer{s: s}
 	// open holds, for each parenthesis, whether literals in it go.
 	var open [48]bool
@@ -45,7 +53,7 @@ func strip(dst []byte, s string) (form []byte, ok bool) {
 		strips := open[depth] && !kept
 		switch t.kind {
 		case tokEnd:
-			return dst, !first && depth == 0
+			return dst, !first && depth == 0 && !l.open
 		case tokOdd:
 			return nil, false
 		case tokWord:
