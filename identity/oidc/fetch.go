@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +21,6 @@ const maxResponse = 1 << 20
 type fetcher struct {
 	next     http.RoundTripper
 	interval time.Duration
-	failures atomic.Int64 // requests that brought no answer, or not a good one
 
 	mu   sync.Mutex
 	last map[string]*answer
@@ -46,7 +44,6 @@ func newFetcher(next http.RoundTripper, interval time.Duration) *fetcher {
 // RoundTrip implements http.RoundTripper for GET.
 func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := private(r.URL); err != nil {
-		f.failures.Add(1)
 		return nil, err
 	}
 	address := r.URL.String()
@@ -63,9 +60,6 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 			f.last[address] = a
 			f.mu.Unlock()
 		}
-	}
-	if a.err != nil || a.status != http.StatusOK && (a.status < 300 || a.status > 399) {
-		f.failures.Add(1)
 	}
 	if a.err != nil {
 		return nil, a.err

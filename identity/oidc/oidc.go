@@ -105,11 +105,11 @@ func (v verifier) VerifyToken(ctx context.Context, token string) (identity.Prove
 	if err != nil {
 		return identity.Proven{}, err
 	}
-	failures := v.fetch.failures.Load()
-	verified, err := check.Verify(ctx, token)
+	var keys keyFetch
+	verified, err := check.Verify(context.WithValue(ctx, keyFetch{}, &keys), token)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil, v.fetch.failures.Load() != failures:
+	case ctx.Err() != nil, keys.failed:
 		return identity.Proven{}, fmt.Errorf("%w: the issuer's keys could not be fetched", identity.ErrUnavailable)
 	default:
 		return identity.Proven{}, refused("signature, issuer or audience is wrong")
@@ -174,12 +174,34 @@ func (a *Authenticator) discover(ctx context.Context) (*gooidc.IDTokenVerifier, 
 		}
 		return nil, err
 	}
-	a.verifier = provider.VerifierContext(ctx, &gooidc.Config{
+	var metadata struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&metadata); err != nil {
+		return nil, a.undiscovered(err)
+	}
+	a.verifier = gooidc.NewVerifier(a.issuer, keySet{gooidc.NewRemoteKeySet(ctx, metadata.Keys)}, &gooidc.Config{
 		ClientID:             a.audience,
 		SupportedSigningAlgs: a.options.algorithms,
 		SkipExpiryCheck:      true, // done in prove, with the allowance for clocks
 	})
 	return a.verifier, nil
+}
+
+// keySet tells a signature that does not fit from keys that could not be had;
+// go-oidc's verifier drops the difference.
+type keySet struct{ remote *gooidc.RemoteKeySet }
+
+// keyFetch is how the fetching of keys went for one token. It travels in the
+// context, as its own key: several tokens can wait for one answer of the issuer.
+type keyFetch struct{ failed bool }
+
+func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	payload, err := k.remote.VerifySignature(ctx, token)
+	if err != nil && errors.Unwrap(err) != nil { // it wraps only what the fetching returned
+		ctx.Value(keyFetch{}).(*keyFetch).failed = true
+	}
+	return payload, err
 }
 
 func (a *Authenticator) undiscovered(err error) error {

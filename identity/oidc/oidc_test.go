@@ -182,8 +182,10 @@ func TestIssuerDown(t *testing.T) {
 	i.change(func() { i.padding = []byte("not JSON"); i.status = 500 })
 	unavailable("keys")
 	i.change(func() { i.padding = nil; i.status = 0 })
-	_, err = prove(t, a, "", good)
-	require.NoError(t, err, "it is back")
+	require.Eventually(t, func() bool { // the failed fetch may still be on its way out
+		_, err = prove(t, a, "", good)
+		return err == nil
+	}, 5*time.Second, time.Millisecond, "it is back")
 	i.change(func() { i.status = 503 })
 	_, err = prove(t, a, "", good)
 	require.NoError(t, err, "known keys serve on")
@@ -191,6 +193,24 @@ func TestIssuerDown(t *testing.T) {
 	cancel()
 	c := authenticator(t, i)
 	require.ErrorIs(t, c.Ready(ctx), identity.ErrUnavailable)
+}
+
+func TestTokensThatWaitForOneFetchLearnThatItFailed(t *testing.T) {
+	i := newIssuer(t)
+	a := authenticator(t, i)
+	good := i.token(t, "RS256", "r", i.claims(nil))
+	require.NoError(t, a.Ready(t.Context()))
+	i.change(func() { i.status = 500 })
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 25 {
+				_, err := prove(t, a, "", good)
+				assert.ErrorIs(t, err, identity.ErrUnavailable)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // silent is an issuer that takes requests and says nothing.
