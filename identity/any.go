@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 // Any returns an Authenticator that asks each of list in order and takes the
 // first that serves the scheme; of several [KnownVerifier]s the first that
-// knows the name. For [SchemeToken] it goes on to the next where
-// a token is refused, so that static tokens and several issuers stand side by
-// side; an expired token, or an issuer that cannot be asked, is reported when
-// no other accepts it.
+// knows the name. For [SchemeToken] and [SchemeSSHKey] it goes on to the next
+// where a token or a key is refused, so that static tokens and several issuers,
+// or listed keys and several certificate authorities, stand side by side; an
+// expired credential, or an issuer that cannot be asked, is reported when no
+// other accepts it.
 func Any(list ...Authenticator) Authenticator { return anyOf(list) }
 
 type anyOf []Authenticator
 
 func (a anyOf) Verifier(ctx context.Context, scheme Scheme, name string) (Verifier, error) {
 	var tokens anyToken
+	var keys anyKey
 	var stranger Verifier // the first that serves the scheme, but not the name
 	for _, one := range a {
 		v, err := one.Verifier(ctx, scheme, name)
@@ -31,6 +34,10 @@ func (a anyOf) Verifier(ctx context.Context, scheme Scheme, name string) (Verifi
 			tokens = append(tokens, tv)
 			continue
 		}
+		if kv, ok := v.(KeyVerifier); ok {
+			keys = append(keys, kv)
+			continue
+		}
 		if kv, ok := v.(KnownVerifier); !ok || kv.Known() {
 			return v, nil
 		}
@@ -41,13 +48,17 @@ func (a anyOf) Verifier(ctx context.Context, scheme Scheme, name string) (Verifi
 	if stranger != nil {
 		return stranger, nil
 	}
-	switch len(tokens) {
-	case 0:
-		return nil, fmt.Errorf("%w: %s", ErrSchemeUnsupported, scheme)
-	case 1:
+	switch {
+	case len(tokens) == 1:
 		return tokens[0], nil
+	case len(tokens) > 1:
+		return tokens, nil
+	case len(keys) == 1:
+		return keys[0], nil
+	case len(keys) > 1:
+		return keys, nil
 	}
-	return tokens, nil
+	return nil, fmt.Errorf("%w: %s", ErrSchemeUnsupported, scheme)
 }
 
 type anyToken []TokenVerifier
@@ -55,9 +66,23 @@ type anyToken []TokenVerifier
 func (t anyToken) Scheme() Scheme { return SchemeToken }
 
 func (t anyToken) VerifyToken(ctx context.Context, token string) (Proven, error) {
-	var telling error // the refusal that says most
-	for _, v := range t {
-		p, err := v.VerifyToken(ctx, token)
+	return firstOf(t, func(v TokenVerifier) (Proven, error) { return v.VerifyToken(ctx, token) })
+}
+
+type anyKey []KeyVerifier
+
+func (k anyKey) Scheme() Scheme { return SchemeSSHKey }
+
+func (k anyKey) Holder(ctx context.Context, key []byte, from netip.Addr) (Proven, error) {
+	return firstOf(k, func(v KeyVerifier) (Proven, error) { return v.Holder(ctx, key, from) })
+}
+
+// firstOf returns what the first of list that accepts says, or else the
+// refusal that says most.
+func firstOf[V any](list []V, ask func(V) (Proven, error)) (Proven, error) {
+	var telling error
+	for _, v := range list {
+		p, err := ask(v)
 		if err == nil {
 			return p, nil
 		}

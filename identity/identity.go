@@ -14,6 +14,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -76,6 +77,9 @@ const (
 	// SchemeSCRAMSHA256 is RFC 7677: the secret does not travel. Its verifier
 	// implements [SCRAMVerifier].
 	SchemeSCRAMSHA256 Scheme = "scram-sha-256"
+	// SchemeSSHKey is RFC 4252, section 7: the client signs with a private
+	// key. Its verifier implements [KeyVerifier].
+	SchemeSSHKey Scheme = "ssh-publickey"
 )
 
 // Authenticator knows principals. It is what a gateway's Identify takes.
@@ -101,6 +105,23 @@ type TokenVerifier interface {
 	// [ErrRefused], [ErrExpired] or, where the issuer could not be asked,
 	// [ErrUnavailable]. The token is in no error.
 	VerifyToken(ctx context.Context, token string) (Proven, error)
+}
+
+// KeyVerifier says who holds a public key, before and after its holder has
+// signed.
+type KeyVerifier interface {
+	Verifier
+	// Holder returns whom key proves once its holder has signed with it, or
+	// an error that wraps [ErrRefused], [ErrExpired] or [ErrUnavailable]. key
+	// is in SSH's wire format (RFC 4253, section 6.6), OpenSSH's certificates
+	// included; it is only read during the call. from is the address that the
+	// client comes from; where it is not valid, a key that is good only from
+	// some addresses is refused.
+	//
+	// It proves nothing by itself: a client may ask about any key. Who asks
+	// verifies the signature, and takes the principal of the key that signed,
+	// not of the one that was asked about last.
+	Holder(ctx context.Context, key []byte, from netip.Addr) (Proven, error)
 }
 
 // SCRAMVerifier checks RFC 5802 exchanges.

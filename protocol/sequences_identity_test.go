@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,31 +78,22 @@ func TestSequenceSCRAM(t *testing.T) {
 // asked before the signature is there.
 type sshKeys map[string]string // subjects by public key
 
-const schemeKey identity.Scheme = "ssh-publickey"
-
-type keyVerifier struct {
-	keys sshKeys
-	user string
-}
-
-func (k sshKeys) Verifier(_ context.Context, scheme identity.Scheme, name string) (identity.Verifier, error) {
-	if scheme != schemeKey {
+func (k sshKeys) Verifier(_ context.Context, scheme identity.Scheme, _ string) (identity.Verifier, error) {
+	if scheme != identity.SchemeSSHKey {
 		return nil, identity.ErrSchemeUnsupported
 	}
-	return keyVerifier{k, name}, nil
+	return k, nil
 }
 
-func (keyVerifier) Scheme() identity.Scheme { return schemeKey }
+func (sshKeys) Scheme() identity.Scheme { return identity.SchemeSSHKey }
 
-func (v keyVerifier) Accepts(key []byte) bool { return v.keys[string(key)] != "" }
-
-func (v keyVerifier) VerifySignature(key, signed, signature []byte) (identity.Proven, error) {
-	subject := v.keys[string(key)]
-	if subject == "" || !ed25519.Verify(key, signed, signature) {
+func (k sshKeys) Holder(_ context.Context, key []byte, _ netip.Addr) (identity.Proven, error) {
+	subject := k[string(key)]
+	if subject == "" {
 		return identity.Proven{}, identity.ErrRefused
 	}
 	return identity.Proven{
-		Principal: identity.Principal{Issuer: "ssh", Subject: subject}, Scheme: schemeKey,
+		Principal: identity.Principal{Issuer: "ssh", Subject: subject}, Scheme: identity.SchemeSSHKey,
 		Credential: base64.RawStdEncoding.EncodeToString(key[:8]),
 	}, nil
 }
@@ -109,20 +101,24 @@ func (v keyVerifier) VerifySignature(key, signed, signature []byte) (identity.Pr
 // The session is of who signed, not of whose key was asked about last.
 func TestSequenceSSHKeyQueryThenSignature(t *testing.T) {
 	speak := func(ctx context.Context, c *peer, g *protocol.Gate) error {
-		v, err := g.Verifier(ctx, schemeKey, "root")
+		v, err := g.Verifier(ctx, identity.SchemeSSHKey, "root")
 		if err != nil {
 			return err
 		}
-		keys := v.(keyVerifier)
+		keys, from := v.(identity.KeyVerifier), netip.MustParseAddr("127.0.0.1")
 		for {
 			w := words(c.hear(), 3)
 			key, _ := base64.StdEncoding.DecodeString(w[1])
 			switch w[0] {
 			case "query":
-				c.say("%v", keys.Accepts(key))
+				_, err := keys.Holder(ctx, key, from)
+				c.say("%v", err == nil)
 			case "sign":
 				signature, _ := base64.StdEncoding.DecodeString(w[2])
-				who, err := keys.VerifySignature(key, []byte("session id"), signature)
+				who, err := keys.Holder(ctx, key, from)
+				if err == nil && !ed25519.Verify(key, []byte("session id"), signature) {
+					err = identity.ErrRefused
+				}
 				if err != nil {
 					g.Refused("root", err)
 					c.say("refused")
@@ -157,10 +153,17 @@ func TestSequenceSSHKeyQueryThenSignature(t *testing.T) {
 		c.say("%s %s %s", verb, b64(key), b64(signature))
 		return c.hear()
 	}
+	forge := func(name string) string {
+		key := private[name].Public().(ed25519.PublicKey)
+		b64 := base64.StdEncoding.EncodeToString
+		c.say("sign %s %s", b64(key), b64(ed25519.Sign(private["stranger"], []byte("session id"))))
+		return c.hear()
+	}
 	require.Equal(t, "false", send("query", "stranger"))
 	require.Equal(t, "refused", send("sign", "stranger"))
 	require.Equal(t, "true", send("query", "alice"))
 	require.Equal(t, "true", send("query", "bob"))
+	require.Equal(t, "refused", forge("bob"), "a key that is known and has not signed")
 	require.Equal(t, "welcome alice", send("sign", "alice"))
 	require.Equal(t, []string{"alice"}, r.opened())
 }
