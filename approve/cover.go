@@ -1,9 +1,9 @@
 package approve
 
 // cover looks for allow rules that together allow all that the operation does.
-// It returns the first listed of them, or nil and what is missing, in words
-// that name effects but no content.
-func (p *Policy) cover(op *act) (*rule, string) {
+// It returns the first listed of them and the smallest of their MaxBytes, or nil
+// and what is missing, in words that name effects but no content.
+func (p *Policy) cover(op *act) (r *rule, most int64, missingWhat string) {
 	// Which rules apply is worked out once, in a bit set that stays on the
 	// stack for as many rules as people write.
 	var few [4]uint64
@@ -21,9 +21,15 @@ func (p *Policy) cover(op *act) (*rule, string) {
 		}
 	}
 	if start < 0 {
-		return nil, ""
+		return nil, 0, ""
 	}
 	first := len(p.allow)
+	use := func(j int) {
+		first = min(first, j)
+		if m := p.allow[j].most; m != 0 && (most == 0 || m < most) {
+			most = m
+		}
+	}
 
 	for i := range op.objects {
 		obj := &op.objects[i]
@@ -34,16 +40,16 @@ func (p *Policy) cover(op *act) (*rule, string) {
 				continue
 			}
 			if missing == 0 || missing.Any(r.effects) {
-				first = min(first, j)
+				use(j)
 			}
 			matched = true
 			missing &^= r.effects
 		}
 		if !matched {
-			return nil, "no rule allows one of the objects that it names"
+			return nil, 0, "no rule allows one of the objects that it names"
 		}
 		if missing != 0 {
-			return nil, "no rule allows " + missing.String() + " on one of the objects that it names"
+			return nil, 0, "no rule allows " + missing.String() + " on one of the objects that it names"
 		}
 	}
 
@@ -53,16 +59,16 @@ func (p *Policy) cover(op *act) (*rule, string) {
 		if applies[j/64]&(1<<(j%64)) == 0 || len(r.objects) > 0 || !missing.Any(r.effects) {
 			continue
 		}
-		first = min(first, j)
+		use(j)
 		missing &^= r.effects
 	}
 	if missing != 0 {
-		return nil, "no rule allows " + missing.String()
+		return nil, 0, "no rule allows " + missing.String()
 	}
 	if first == len(p.allow) {
-		first = start // it does nothing to anything: BEGIN, SET
+		use(start) // it does nothing to anything: BEGIN, SET
 	}
-	return &p.allow[first], ""
+	return &p.allow[first], most, ""
 }
 
 func (r *rule) coversObject(obj *touched) bool {

@@ -44,6 +44,11 @@ type Rule struct {
 	// Timeout is how long an ask waits; zero means the gateway's default.
 	// Ask rules only.
 	Timeout time.Duration
+	// MaxBytes is how many bytes may stream under an operation in each
+	// direction (a file, standard input and output, rows); zero means any
+	// number. Where several allow rules together allow an operation, the
+	// smallest of theirs holds. Not for deny rules.
+	MaxBytes int64
 	// Optional says that a target may lack the objects that the rule names.
 	Optional bool
 }
@@ -122,17 +127,19 @@ func (p *Policy) Decide(who identity.Principal, target string, op *protocol.Oper
 			}
 		}
 	}
-	r, reason := p.cover(&do)
+	r, most, reason := p.cover(&do)
 	if r == nil {
 		return protocol.Decision{Reason: reason, Policy: p.digest}
 	}
-	return p.decided(r)
+	d := p.decided(r)
+	d.MaxBytes = most
+	return d
 }
 
 func (p *Policy) decided(r *rule) protocol.Decision {
 	return protocol.Decision{
 		Verdict: r.verdict, Rule: r.name, Reason: r.reason, Policy: p.digest,
-		Approvers: r.approvers, Timeout: r.timeout,
+		Approvers: r.approvers, Timeout: r.timeout, MaxBytes: r.most,
 	}
 }
 

@@ -142,6 +142,39 @@ func TestAskCarriesItsSettings(t *testing.T) {
 	}, d)
 }
 
+func TestMaxBytesIsTheSmallestOfTheRulesThatAreNeeded(t *testing.T) {
+	file := func(effects protocol.Effects) *protocol.Operation {
+		return &protocol.Operation{Verb: "open", Effects: effects, Objects: []protocol.Object{{Kind: "path", Name: "/srv/a", Effects: effects}}}
+	}
+	for _, tc := range []struct {
+		name  string
+		rules []Rule
+		op    *protocol.Operation
+		want  int64
+	}{
+		{"none", []Rule{{Name: "a", Verdict: protocol.Allow}}, file(protocol.Read), 0},
+		{"one", []Rule{{Name: "a", Verdict: protocol.Allow, MaxBytes: 7}}, file(protocol.Read), 7},
+		{"two that share the effects", []Rule{
+			{Name: "r", Verdict: protocol.Allow, Effects: protocol.Read, MaxBytes: 9}, {Name: "w", Verdict: protocol.Allow, Effects: protocol.Write, MaxBytes: 7},
+		}, file(protocol.Read | protocol.Write), 7},
+		{"one of them without", []Rule{
+			{Name: "r", Verdict: protocol.Allow, Effects: protocol.Read, MaxBytes: 9}, {Name: "w", Verdict: protocol.Allow, Effects: protocol.Write},
+		}, file(protocol.Read | protocol.Write), 9},
+		{"not needed", []Rule{{Name: "a", Verdict: protocol.Allow}, {Name: "b", Verdict: protocol.Allow, MaxBytes: 7}}, file(protocol.Read), 0},
+		{"no effects", []Rule{{Name: "a", Verdict: protocol.Allow, MaxBytes: 5}}, &protocol.Operation{Verb: "begin"}, 5},
+		{"ask", []Rule{{Name: "a", Verdict: protocol.Ask, MaxBytes: 3}}, file(protocol.Read), 3},
+		{"denied", []Rule{{Name: "a", Verdict: protocol.Deny}}, file(protocol.Read), 0},
+	} {
+		assert.Equal(t, tc.want, policy(t, tc.rules...).Decide(identity.Principal{}, "t", tc.op).MaxBytes, tc.name)
+	}
+	_, err := NewPolicy(Rule{Name: "a", Verdict: protocol.Allow, MaxBytes: -1}, Rule{Name: "b", MaxBytes: 1})
+	assert.ErrorContains(t, err, `rule "a": MaxBytes is negative`)
+	assert.ErrorContains(t, err, `rule "b": MaxBytes is for allow and ask rules`)
+	one := policy(t, Rule{Name: "a", Verdict: protocol.Allow, MaxBytes: 1}).Digest()
+	assert.NotEqual(t, one, policy(t, Rule{Name: "a", Verdict: protocol.Allow, MaxBytes: 2}).Digest())
+	assert.NotEqual(t, one, policy(t, Rule{Name: "a", Verdict: protocol.Allow}).Digest())
+}
+
 func TestZeroPolicyDenies(t *testing.T) {
 	var none *Policy
 	for _, p := range []*Policy{none, {}} {

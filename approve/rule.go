@@ -26,6 +26,7 @@ type rule struct {
 	verdict   protocol.Verdict
 	approvers []string
 	timeout   time.Duration
+	most      int64 // MaxBytes
 	optional  bool
 }
 
@@ -47,7 +48,7 @@ func compile(i int, from *Rule, names map[string]bool) (rule, error) {
 
 	r := rule{
 		name: from.Name, reason: from.Reason, source: title, effects: from.Effects,
-		verdict: from.Verdict, timeout: from.Timeout, optional: from.Optional,
+		verdict: from.Verdict, timeout: from.Timeout, most: from.MaxBytes, optional: from.Optional,
 	}
 	globs := func(field string, list []string, fold bool) []glob {
 		var out []glob
@@ -85,6 +86,12 @@ func compile(i int, from *Rule, names map[string]bool) (rule, error) {
 	}
 	if r.effects == 0 {
 		r.effects, r.anyEffect = protocol.Everything, true
+	}
+	switch {
+	case from.MaxBytes < 0:
+		wrong("MaxBytes is negative")
+	case from.MaxBytes != 0 && from.Verdict == protocol.Deny:
+		wrong("MaxBytes is for allow and ask rules; this one says deny")
 	}
 	switch from.Verdict {
 	case protocol.Ask:
@@ -243,11 +250,17 @@ func digest(rules []Rule) string {
 		text(r.Verdict.String())
 		text(r.Reason)
 		buf = binary.BigEndian.AppendUint64(buf, uint64(r.Timeout))
-		optional := byte(0)
+		more := byte(0) // what came later is left out where it is not used, so that old digests stay
 		if r.Optional {
-			optional = 1
+			more |= 1
 		}
-		buf = append(buf, optional)
+		if r.MaxBytes != 0 {
+			more |= 2
+		}
+		buf = append(buf, more)
+		if r.MaxBytes != 0 {
+			buf = binary.BigEndian.AppendUint64(buf, uint64(r.MaxBytes))
+		}
 		h.Write(buf)
 		buf = buf[:0]
 	}

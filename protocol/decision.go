@@ -64,6 +64,9 @@ type Decision struct {
 	// Timeout is how long an ask may wait, in nanoseconds; zero means the
 	// gateway's default.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// MaxBytes is how many bytes may stream under the operation in each
+	// direction; zero means any number. The engine counts.
+	MaxBytes int64 `json:"max_bytes,omitempty"`
 }
 
 // Denied is the error of an operation that was not admitted. The session goes

@@ -35,7 +35,7 @@ type SessionEngine interface {
 	Claims() []Claim
 	Dial(ctx context.Context, e Endpoint) (net.Conn, error)
 	Begin(ctx context.Context, wait func(Pending), ops []Operation) ([]*Exchange, error)
-	Emit(p Part) error
+	EmitTo(w io.Writer, p Part) error
 	Note(kind, text string) error
 	HandleControl(key []byte, handle func(ctx context.Context) error)
 	Close(reason string) error
@@ -48,7 +48,7 @@ type ExchangeEngine interface {
 	To(w io.Writer)
 	Input(p Part) error
 	Seal() error
-	Emit(p Part) error
+	EmitTo(w io.Writer, p Part) error
 	Annotate(a Annotation) error
 	End(o Outcome) error
 	Finish(p Part, o Outcome) error

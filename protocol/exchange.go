@@ -18,15 +18,23 @@ func (x *Exchange) Name() string { return x.e.Name() }
 func (x *Exchange) To(w io.Writer) { x.e.To(w) }
 
 // Input records a part on its way to the target; the plugin forwards it after
-// a nil error.
+// a nil error. A *Denied says that the part would exceed what the operation was
+// admitted for ([Decision.MaxBytes]): it must not be forwarded, and the exchange
+// takes no more in that direction; the plugin tells the client and ends it.
 func (x *Exchange) Input(p Part) error { return x.e.Input(p) }
 
 // Seal makes the parts so far durable. Plugins call it before they forward
 // what makes the parts count: CopyDone, the last byte of a body.
 func (x *Exchange) Seal() error { return x.e.Seal() }
 
-// Emit records a part for the client, then writes it.
-func (x *Exchange) Emit(p Part) error { return x.e.Emit(p) }
+// Emit records a part for the client, then writes it. A *Denied is as for
+// Input: nothing was written.
+func (x *Exchange) Emit(p Part) error { return x.e.EmitTo(nil, p) }
+
+// EmitTo is Emit with a writer for this part, for protocols that have several
+// ways to the client in one exchange, such as stdout and stderr. It keeps the
+// order among all parts of the exchange.
+func (x *Exchange) EmitTo(w io.Writer, p Part) error { return x.e.EmitTo(w, p) }
 
 // Annotate records what was learned about the operation.
 func (x *Exchange) Annotate(a Annotation) error { return x.e.Annotate(a) }

@@ -17,8 +17,8 @@ type Part struct {
 	Shape uint64
 	// Units counts what Data holds: rows, messages. Zero where it means nothing.
 	Units int64
-	// Withheld keeps the content out of the record: only its length and a
-	// keyed digest are recorded.
+	// Withheld keeps the content out of the record: only its length and,
+	// from 16 bytes on, a keyed digest are recorded.
 	Withheld bool
 	// Masked counts the values in Data that were hidden.
 	Masked int
@@ -57,11 +57,14 @@ const (
 	// NotSent means that it was admitted, or needed no admission, but nothing
 	// of it reached the target.
 	NotSent
+	// Aborted means that the gateway broke it off when it was under way.
+	Aborted
 )
 
-var resultNames = []string{"unknown", "ok", "error", "skipped", "denied", "not sent"}
+var resultNames = []string{"unknown", "ok", "error", "skipped", "denied", "not sent", "aborted"}
 
-// String returns "unknown", "ok", "error", "skipped", "denied" or "not sent".
+// String returns "unknown", "ok", "error", "skipped", "denied", "not sent"
+// or "aborted".
 func (r Result) String() string {
 	if int(r) < len(resultNames) {
 		return resultNames[r]

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 
@@ -65,7 +66,12 @@ func (s *Session) Begin(ctx context.Context, wait func(Pending), ops ...Operatio
 
 // Emit records a part that belongs to no exchange, such as a notification,
 // and writes it to the client.
-func (s *Session) Emit(p Part) error { return s.e.Emit(p) }
+func (s *Session) Emit(p Part) error { return s.e.EmitTo(nil, p) }
+
+// EmitTo is Emit with a writer of the caller's, for protocols that answer
+// exchanges apart: what is said before Begin has returned, or after a denial.
+// It serialises nothing: the caller does where w has other writers.
+func (s *Session) EmitTo(w io.Writer, p Part) error { return s.e.EmitTo(w, p) }
 
 // Note records a fact about the session that is no payload: a fallback taken,
 // something not interpreted.

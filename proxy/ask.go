@@ -135,7 +135,8 @@ func (q *question) judgeAgain(ctx context.Context, i int, final protocol.Decisio
 		final.Reason, final.Policy = "the policy changed while it waited; ask again", now.Policy
 		return final, nil
 	}
-	final.Verdict, final.Policy = protocol.Allow, now.Policy
+	final.Verdict, final.Policy, final.MaxBytes = protocol.Allow, now.Policy, now.MaxBytes
+	q.batch[i].most = now.MaxBytes
 	return final, nil
 }
 

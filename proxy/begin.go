@@ -44,7 +44,7 @@ func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []
 			}
 		}
 	}
-	batch, err := s.enter(ops)
+	batch, err := s.enter(decisions)
 	if err != nil {
 		return nil, err
 	}
@@ -104,16 +104,19 @@ func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (
 }
 
 // enter makes the exchanges and counts them as open.
-func (s *session) enter(ops []protocol.Operation) ([]*exchange, error) {
-	batch := make([]*exchange, len(ops))
+func (s *session) enter(decisions []protocol.Decision) ([]*exchange, error) {
+	batch := make([]*exchange, len(decisions))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, s.over()
 	}
-	for i := range ops {
+	for i := range decisions {
 		s.next++
 		batch[i] = &exchange{s: s, id: s.next}
+		if d := &decisions[i]; !d.Observed {
+			batch[i].most, batch[i].rule = d.MaxBytes, d.Rule
+		}
 		s.open[s.next] = batch[i]
 	}
 	return batch, nil

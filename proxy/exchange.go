@@ -17,15 +17,19 @@ type exchange struct {
 	s      *session
 	id     protocol.ExchangeID
 	ended  atomic.Bool
-	headed bool // the head is in the record; guarded by session.recording
+	most   int64  // bytes allowed in each direction; 0: any number
+	rule   string // that says so
+	headed bool   // the head is in the record; guarded by session.recording
 
 	// Guarded by session.mu.
 	admitted bool      // its bytes may have been forwarded
 	begun    time.Time // when it was admitted
 
 	own atomic.Pointer[output] // nil: the session's
+	in  grant                  // guarded by input.mu
+	out grant                  // guarded by the output's mu
 
-	in struct {
+	input struct {
 		mu    sync.Mutex
 		event recorder.Event
 		part  recorder.Part
@@ -57,16 +61,19 @@ var errInput = errors.New("input after the end of an exchange")
 // Input implements protocol.ExchangeEngine.
 func (x *exchange) Input(p protocol.Part) error {
 	s := x.s
-	x.in.mu.Lock()
-	defer x.in.mu.Unlock()
+	x.input.mu.Lock()
+	defer x.input.mu.Unlock()
 	if err := x.takesInput(); err != nil {
 		return err
 	}
+	if err := x.within(&x.in, len(p.Data)); err != nil {
+		return err
+	}
 	s.active.Store(time.Now().UnixNano())
-	e := &x.in.event
-	s.partEvent(e, &x.in.part, recorder.KindInput, x.id, p)
-	x.in.batch[0] = e
-	err := s.record(recorder.Taken, x.in.batch[:]...)
+	e := &x.input.event
+	s.partEvent(e, &x.input.part, recorder.KindInput, x.id, p)
+	x.input.batch[0] = e
+	err := s.record(recorder.Taken, x.input.batch[:]...)
 	e.Payload = nil
 	if err != nil {
 		return err
@@ -77,8 +84,8 @@ func (x *exchange) Input(p protocol.Part) error {
 
 // Seal implements protocol.ExchangeEngine.
 func (x *exchange) Seal() error {
-	x.in.mu.Lock()
-	defer x.in.mu.Unlock()
+	x.input.mu.Lock()
+	defer x.input.mu.Unlock()
 	if err := x.takesInput(); err != nil {
 		return err
 	}
@@ -95,12 +102,14 @@ func (x *exchange) takesInput() error {
 	return nil
 }
 
-// Emit implements protocol.ExchangeEngine.
-func (x *exchange) Emit(p protocol.Part) error { return x.s.emit(x, x.output(), p, nil) }
+// EmitTo implements protocol.ExchangeEngine.
+func (x *exchange) EmitTo(w io.Writer, p protocol.Part) error {
+	return x.s.emit(x, x.output(), w, p, nil)
+}
 
 // Finish implements protocol.ExchangeEngine.
 func (x *exchange) Finish(p protocol.Part, o protocol.Outcome) error {
-	return x.s.emit(x, x.output(), p, &o)
+	return x.s.emit(x, x.output(), nil, p, &o)
 }
 
 // End implements protocol.ExchangeEngine.
@@ -114,8 +123,8 @@ func (x *exchange) End(o protocol.Outcome) error {
 // end records the outcome; the caller holds the output's lock. What is
 // recorded of an exchange by its other methods stands before its end.
 func (x *exchange) end(o protocol.Outcome) error {
-	x.in.mu.Lock()
-	defer x.in.mu.Unlock()
+	x.input.mu.Lock()
+	defer x.input.mu.Unlock()
 	if x.ended.Load() {
 		return nil
 	}

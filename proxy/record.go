@@ -67,23 +67,30 @@ type output struct {
 	batch [1]*recorder.Event
 }
 
-// emit records a part, with the outcome where it is the last, and writes it.
-// Both happen under the writer's lock, so that the record has the client's order.
-func (s *session) emit(x *exchange, out *output, p protocol.Part, o *protocol.Outcome) error {
+// emit records a part, with the outcome where it is the last, and writes it to
+// w, or to the output's own writer where that is nil. Both happen under the writer's lock, so that the record has the client's order.
+func (s *session) emit(x *exchange, out *output, w io.Writer, p protocol.Part, o *protocol.Outcome) error {
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	if err := s.emittable(x, out); err != nil {
+	if w == nil {
+		w = out.w
+	}
+	err := s.emittable(x, w)
+	if err == nil && x != nil {
+		err = x.within(&x.out, len(p.Data))
+	}
+	if err != nil {
 		if o != nil {
 			_ = x.end(*o) // known, and worth recording although the client will not see it
 		}
 		return err
 	}
-	if err := s.recordOutput(x, out, p, o); err != nil {
+	if err = s.recordOutput(x, out, p, o); err != nil {
 		return err
 	}
 	s.metrics.output(len(p.Data))
 	out.since.Store(time.Now().UnixNano())
-	_, err := out.w.Write(p.Data)
+	_, err = w.Write(p.Data)
 	out.since.Store(0)
 	if err != nil {
 		if s.ctx.Err() != nil {
@@ -98,11 +105,11 @@ func (s *session) emit(x *exchange, out *output, p protocol.Part, o *protocol.Ou
 	return nil
 }
 
-func (s *session) emittable(x *exchange, out *output) error {
+func (s *session) emittable(x *exchange, w io.Writer) error {
 	switch {
 	case s.ctx.Err() != nil:
 		return s.over()
-	case out.w == nil:
+	case w == nil:
 		return &protocol.Failure{Public: "the gateway has nowhere to write to", Err: errors.New("the protocol set neither Route.Client nor Exchange.To")}
 	case x != nil && x.ended.Load():
 		return &protocol.Failure{Public: "the operation has ended", Err: errors.New("output after the end of an exchange")}
@@ -118,8 +125,8 @@ func (s *session) recordOutput(x *exchange, out *output, p protocol.Part, o *pro
 	}
 	if o != nil {
 		kind = recorder.KindEnd
-		x.in.mu.Lock()
-		defer x.in.mu.Unlock()
+		x.input.mu.Lock()
+		defer x.input.mu.Unlock()
 	}
 	if err := s.hold(); err != nil {
 		return err
@@ -137,14 +144,22 @@ func (s *session) recordOutput(x *exchange, out *output, p protocol.Part, o *pro
 	return err
 }
 
+// minDigested is how many bytes a withheld part must have to be digested:
+// digests of single keystrokes would be a cipher that letter counts break.
+const minDigested = 16
+
 // partEvent fills e for p. e and part are scratch of the caller's.
 func (s *session) partEvent(e *recorder.Event, part *recorder.Part, kind recorder.Kind, id protocol.ExchangeID, p protocol.Part) {
 	*part = recorder.Part{Kind: p.Kind, Shape: p.Shape, Units: p.Units, Masked: p.Masked}
 	*e = recorder.Event{Kind: kind, Exchange: id, Part: part, Payload: p.Data}
 	if p.Withheld {
+		part.Withheld, part.Length = true, int64(len(p.Data))
+		e.Payload = nil
+		if len(p.Data) < minDigested {
+			return
+		}
 		mac := hmac.New(sha256.New, s.gw.key)
 		mac.Write(p.Data)
-		part.Withheld, part.Length, part.Digest = true, int64(len(p.Data)), hex.EncodeToString(mac.Sum(nil))
-		e.Payload = nil
+		part.Digest = hex.EncodeToString(mac.Sum(nil))
 	}
 }

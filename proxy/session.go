@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -24,7 +25,7 @@ const endGrace = 500 * time.Millisecond
 
 // session is the engine's side of a protocol.Session.
 //
-// Locks are taken in the order output.mu, exchange.in.mu, session.recording,
+// Locks are taken in the order output.mu, exchange.input.mu, session.recording,
 // Gateway.mu, session.mu; any may be left out.
 type session struct {
 	gw      *Gateway
@@ -119,8 +120,13 @@ func (s *session) HandleControl(key []byte, handle func(context.Context) error) 
 	s.keys = append(s.keys, k)
 }
 
-// Emit implements protocol.SessionEngine.
-func (s *session) Emit(p protocol.Part) error { return s.emit(nil, &s.out, p, nil) }
+// EmitTo implements protocol.SessionEngine.
+func (s *session) EmitTo(w io.Writer, p protocol.Part) error {
+	if w == nil {
+		return s.emit(nil, &s.out, nil, p, nil)
+	}
+	return s.emit(nil, &output{w: w}, nil, p, nil)
+}
 
 // Note implements protocol.SessionEngine.
 func (s *session) Note(kind, text string) error {

@@ -137,6 +137,7 @@ func appendDecision(b []byte, d *protocol.Decision) []byte {
 	b = optional(b, `,"policy":`, d.Policy)
 	b = appendStrings(b, `,"approvers":[`, d.Approvers)
 	b = optionalInt(b, `,"timeout":`, int64(d.Timeout))
+	b = optionalInt(b, `,"max_bytes":`, d.MaxBytes)
 	return append(b, '}')
 }
 

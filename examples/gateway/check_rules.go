@@ -23,7 +23,7 @@ func (c *checker) checkRules() {
 		rule := approve.Rule{
 			Name: r.Name, Principals: r.Principals, Groups: r.Groups, Targets: r.Targets, Verbs: r.Verbs,
 			Effects: r.Effects.joined(), Objects: r.Objects, Verdict: r.Verdict.value, Reason: r.Reason,
-			Approvers: r.Approvers, Timeout: time.Duration(r.Timeout), Optional: r.Optional,
+			Approvers: r.Approvers, Timeout: time.Duration(r.Timeout), MaxBytes: int64(r.MaxBytes), Optional: r.Optional,
 		}
 		c.rules = append(c.rules, rule)
 		if seen[r.Name] && r.Name != "" {

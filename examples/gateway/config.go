@@ -108,6 +108,7 @@ type ruleConfig struct {
 	Reason     string     `yaml:"reason"`
 	Approvers  []string   `yaml:"approvers"`
 	Timeout    duration   `yaml:"timeout"`
+	MaxBytes   size       `yaml:"max_bytes"`
 	Optional   bool       `yaml:"optional"`
 }
 
