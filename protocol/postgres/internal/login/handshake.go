@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/secret"
 	"github.com/sallyport/sallyport/protocol/postgres/internal/wire"
 )
 
@@ -103,7 +104,7 @@ func (h *handshake) setting(body []byte) error {
 func (h *handshake) scrub(m wire.Message) wire.Message {
 	if password := h.login.Password.Reveal(); password != "" {
 		for _, s := range []*string{&m.Severity, &m.Code, &m.Text, &m.Detail, &m.Hint} {
-			*s = strings.ReplaceAll(*s, password, hidden)
+			*s = strings.ReplaceAll(*s, password, secret.Hidden)
 		}
 	}
 	return m
