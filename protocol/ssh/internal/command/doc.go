@@ -1,0 +1,2 @@
+// Package command judges the command line of an SSH exec request.
+package command
