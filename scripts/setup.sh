@@ -20,6 +20,11 @@ done
 [ -n "$server" ] || need postgresql "the PostgreSQL server (initdb, postgres); tests start private ones"
 command -v psql >/dev/null || [ -x "$server/psql" ] || need postgresql-client "psql; some tests use it as a client"
 command -v pgbench >/dev/null || [ -x "$server/pgbench" ] || need postgresql-contrib "pgbench; some tests and the benchmarks use it"
+command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || need openssh-server "the OpenSSH server (sshd); tests start private ones"
+command -v ssh >/dev/null && command -v ssh-keygen >/dev/null || need openssh-client "ssh, scp, sftp and ssh-keygen; tests use them as clients"
+[ -x /usr/lib/openssh/sftp-server ] || ! command -v apt-get >/dev/null || need openssh-sftp-server "sftp-server; some tests let sshd run it"
+command -v rsync >/dev/null || need rsync "rsync; some tests run it through ssh"
+command -v git >/dev/null || need git "git; some tests clone through ssh"
 command -v "$(go env CC)" >/dev/null || need gcc "a C compiler: the race detector needs one (the library does not)"
 [ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev "the C library's headers: the race detector needs them"
 if [ "$what" = test ]; then
@@ -37,9 +42,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	if command -v apt-get >/dev/null; then
 		echo "setup: install with: sudo apt-get install ${missing[*]}" >&2
 	elif command -v dnf >/dev/null; then
-		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer gcc nodejs npm" >&2
+		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer openssh-server openssh-clients rsync git gcc nodejs npm" >&2
 	elif command -v brew >/dev/null; then
-		echo "setup: install with: brew install postgresql pgbouncer node, and xcode-select --install for the compiler" >&2
+		echo "setup: install with: brew install postgresql pgbouncer openssh rsync git node, and xcode-select --install for the compiler" >&2
 	fi
 	exit 1
 fi

@@ -37,7 +37,7 @@ func unit(p string) (name string, floor int, err error) {
 
 // workshop are packages under internal that only examples, benchmarks and
 // kits may import: the library does not start servers.
-var workshop = []string{"internal/pgserver", "internal/deptest"}
+var workshop = []string{"internal/pgserver", "internal/sshserver", "internal/deptest"}
 
 // Floors returns where packages of the module import what they may not. What
 // tests import is not looked at.

@@ -29,7 +29,7 @@ var forTests = []string{
 	"testing", "net/http/httptest",
 	"github.com/stretchr/testify", "go.uber.org/goleak",
 	"github.com/zitadel/oidc", "github.com/lib/pq",
-	module + "/internal/pgserver",
+	module + "/internal/pgserver", module + "/internal/sshserver",
 }
 
 // withoutExample are public packages that have no Example, with the reason.

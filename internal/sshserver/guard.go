@@ -1,0 +1,82 @@
+//go:build unix
+
+package sshserver
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"syscall"
+)
+
+// marker is set in the environment of every session of a server, to the
+// server's directory: by it processes are found that have left their session.
+const marker = "SALLYPORT_SSHD"
+
+// guardScript reads process ids, the last of which counts and 0 means none.
+// When its input ends it stops that process, all that come from it and all that
+// bear the marker, and removes the directory. The process is halted first, so
+// that it forks no more, and killed last, so that its children are known by
+// their parent.
+const guardScript = `
+dir=$1 mark=$2 pid=0
+while read -r next; do pid=$next; done
+family() {
+	[ "$pid" -gt 1 ] && cat /proc/[0-9]*/status 2>/dev/null | awk -v top="$pid" '
+		$1 == "State:" { state = $2 }
+		$1 == "Pid:" { p = $2 }
+		$1 == "PPid:" && state != "Z" { parent[p] = $2 }
+		END {
+			for (p in parent) {
+				q = p
+				while (q in parent && q != top) q = parent[q]
+				if (q == top && p != top) print p
+			}
+		}'
+	# The marker comes by standard input, so that grep does not find itself.
+	echo "$mark=$dir" | grep -lsaF -f /dev/stdin /proc/[0-9]*/environ | cut -d/ -f3
+}
+[ "$pid" -gt 1 ] && kill -STOP "$pid" 2>/dev/null
+for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	found=$(family)
+	[ -n "$found" ] || break
+	kill -KILL $found 2>/dev/null
+	sleep 0.02
+done
+[ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null
+rm -rf -- "$dir"
+`
+
+// guard cleans up after this process, also where it has no chance to.
+type guard struct {
+	cmd  *exec.Cmd
+	pipe io.WriteCloser
+}
+
+func newGuard(dir string) (*guard, error) {
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sallyport-sshd-guard", dir, marker)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// The write end is close-on-exec: no other child keeps it open.
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("sshserver: start the guard: %w", err)
+	}
+	return &guard{cmd, pipe}, nil
+}
+
+// watch names the process to stop; 0 for none.
+func (g *guard) watch(pid int) error {
+	_, err := fmt.Fprintf(g.pipe, "%d\n", pid)
+	return err
+}
+
+// finish has the guard do its work now and waits for it.
+func (g *guard) finish() error {
+	_ = g.pipe.Close()
+	return g.cmd.Wait()
+}
