@@ -1,0 +1,2 @@
+// Package ssh is the plugin for SSH.
+package ssh

@@ -1,0 +1,286 @@
+package ssh
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"sync"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/mask"
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// process is an admitted exec, shell or subsystem: its streams and its end.
+// What arrives on different queues (standard output, standard error, requests)
+// is recorded in the order in which the gateway takes it up, which may not be
+// the one in which it was sent.
+type process struct {
+	ch    *sessionChannel
+	x     *protocol.Exchange
+	kind  streams
+	to    xssh.Channel
+	masks *mask.Set
+
+	results chan ended
+	in, out *moved // what moved, where the streams are files
+
+	mu      sync.Mutex
+	aborted string // why the gateway broke it off
+}
+
+// ended is how the target said that it ended, and in which message.
+type ended struct {
+	outcome protocol.Outcome
+	kind    string
+	payload []byte
+}
+
+// run starts the command at the target and carries its streams until it ends.
+func (m *process) run(r *xssh.Request, requests <-chan *xssh.Request) {
+	ch := m.ch
+	defer m.to.Close()
+	defer context.AfterFunc(ch.ctx, func() { m.to.Close() })()
+	m.results = make(chan ended, 1)
+	ch.c.work.Go(func() { m.results <- m.result(requests) })
+
+	if err := m.begin(r); err != nil {
+		m.to.Close()
+		_ = m.x.End(protocol.Outcome{Result: protocol.Failed, Text: err.Error()})
+		_ = r.Reply(true, nil)
+		ch.end(err.Error(), exitGateway)
+		return
+	}
+	_ = r.Reply(true, nil)
+	if m.kind.sftp {
+		m.sftp()
+		return
+	}
+	if m.kind.files {
+		m.in, m.out = newMoved("to the target"), newMoved("from the target")
+	}
+	ch.c.work.Go(m.input)
+	var outputs sync.WaitGroup
+	outputs.Go(func() { m.output(m.to.Stderr(), ch.client.Stderr(), "stderr") })
+	m.output(m.to, ch.client, "stdout")
+	outputs.Wait()
+	m.finish(<-m.results)
+}
+
+// begin sends what prepares the command, and then the command.
+func (m *process) begin(r *xssh.Request) error {
+	ch := m.ch
+	for _, e := range ch.env {
+		if _, err := m.to.SendRequest("env", false, xssh.Marshal(e)); err != nil {
+			return errTargetGone
+		}
+	}
+	ch.mu.Lock()
+	terminal := ch.terminal
+	var sent ptyRequest
+	if terminal != nil {
+		sent = *terminal
+	}
+	ch.mu.Unlock()
+	if terminal != nil {
+		ok, err := m.to.SendRequest("pty-req", true, xssh.Marshal(sent))
+		if err != nil {
+			return errTargetGone
+		}
+		if !ok {
+			return errors.New("the target gives no terminal")
+		}
+	}
+	ok, err := m.to.SendRequest(r.Type, true, r.Payload)
+	if err != nil {
+		return errTargetGone
+	}
+	if !ok {
+		return fmt.Errorf("the target refused the %s", r.Type)
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.running = m
+	if terminal != nil && (terminal.Columns != sent.Columns || terminal.Rows != sent.Rows) { // meanwhile
+		w := windowChange{terminal.Columns, terminal.Rows, terminal.Width, terminal.High}
+		m.control("window-change", fmt.Sprintf("%dx%d", w.Columns, w.Rows), xssh.Marshal(w))
+	}
+	return nil
+}
+
+var errTargetGone = errors.New("the connection to the target is lost")
+
+// control records a signal, a new size or the like, and passes it on.
+func (m *process) control(kind, text string, payload []byte) bool {
+	if err := m.x.Input(protocol.Part{Kind: kind, Data: []byte(text)}); err != nil {
+		m.broken(err)
+		return false
+	}
+	_, err := m.to.SendRequest(kind, false, payload)
+	return err == nil
+}
+
+// result waits for the target to close the channel and returns what it said.
+func (m *process) result(requests <-chan *xssh.Request) ended {
+	e := ended{outcome: protocol.Outcome{Result: protocol.Unknown, Text: "the target did not say how it ended"}}
+	for r := range requests {
+		m.ch.c.heard(&m.ch.c.heardTarget)
+		switch r.Type {
+		case "exit-status":
+			var s exitStatus
+			if xssh.Unmarshal(r.Payload, &s) != nil {
+				break
+			}
+			e.kind, e.payload = r.Type, r.Payload
+			e.outcome = protocol.Outcome{Result: protocol.OK, Code: strconv.FormatUint(uint64(s.Status), 10)}
+			if s.Status != 0 {
+				e.outcome.Result = protocol.Failed
+			}
+		case "exit-signal":
+			var s exitSignal
+			if xssh.Unmarshal(r.Payload, &s) != nil {
+				break
+			}
+			text := []byte(clip(s.Message, 200))
+			m.masks.Redact(text)
+			s.Message, s.Name = string(text), clip(s.Name, 64)
+			e.kind, e.payload = r.Type, xssh.Marshal(s)
+			e.outcome = protocol.Outcome{Result: protocol.Failed, Code: "SIG" + s.Name, Text: s.Message}
+		case "eow@openssh.com": // the command reads no more
+			_, _ = m.ch.client.SendRequest(r.Type, false, nil)
+		}
+		_ = r.Reply(false, nil)
+	}
+	return e
+}
+
+// finish records the end and tells the client.
+func (m *process) finish(e ended) {
+	ch := m.ch
+	m.mu.Lock()
+	aborted := m.aborted
+	m.mu.Unlock()
+	switch {
+	case aborted != "":
+		e = ended{outcome: protocol.Outcome{Result: protocol.Aborted, Text: aborted}}
+	case e.kind == "" && ch.ctx.Err() != nil:
+		e.outcome.Text = "the client left before it ended"
+	}
+	for _, moved := range []*moved{m.in, m.out} {
+		if moved == nil {
+			continue
+		}
+		if err := m.x.Annotate(protocol.Annotation{Kind: "digest", Text: moved.String()}); err != nil {
+			m.broken(err)
+		}
+	}
+	if err := m.x.End(e.outcome); err != nil {
+		ch.c.fail(err)
+		return
+	}
+	switch {
+	case aborted != "":
+		ch.end(aborted, exitDenied)
+	case e.kind == "":
+		ch.end(e.outcome.Text, exitGateway)
+	default:
+		ch.once.Do(func() {
+			ch.exit(e.kind, e.payload)
+			ch.client.Close()
+		})
+	}
+}
+
+// broken ends what cannot go on: the command, where a bound is reached or the
+// client does not take what is sent; or else the session.
+func (m *process) broken(err error) {
+	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
+		m.mu.Lock()
+		if m.aborted == "" {
+			m.aborted = denied.Error()
+		}
+		m.mu.Unlock()
+	} else if m.ch.c.s.Context().Err() != nil {
+		m.ch.c.fail(err)
+	}
+	m.to.Close()
+}
+
+// moved counts and digests what moved in one direction.
+type moved struct {
+	where string
+	n     int64
+	sum   hash.Hash
+}
+
+func newMoved(where string) *moved { return &moved{where: where, sum: sha256.New()} }
+
+func (d *moved) add(p []byte) {
+	if d != nil {
+		d.n += int64(len(p))
+		d.sum.Write(p)
+	}
+}
+
+func (d *moved) String() string {
+	return fmt.Sprintf("sha256:%x %d bytes %s", d.sum.Sum(nil), d.n, d.where)
+}
+
+// input carries standard input to the target.
+func (m *process) input() {
+	record := m.recording("stdin")
+	err := pump(m.ch.client, func(p []byte) error {
+		m.ch.c.heard(&m.ch.c.heardClient)
+		if err := m.x.Input(record(p)); err != nil {
+			return err
+		}
+		m.in.add(p)
+		_, err := m.to.Write(p)
+		return err
+	})
+	if err != nil {
+		m.broken(err)
+		return
+	}
+	_ = m.to.CloseWrite()
+}
+
+// output carries one of the target's streams to the client.
+func (m *process) output(from io.Reader, to io.Writer, kind string) {
+	record := m.recording(kind)
+	err := pump(from, func(p []byte) error {
+		m.ch.c.heard(&m.ch.c.heardTarget)
+		if err := m.x.EmitTo(to, record(p)); err != nil {
+			return err
+		}
+		if kind == "stdout" {
+			m.out.add(p)
+		}
+		return nil
+	})
+	if err != nil {
+		m.broken(err)
+		_, _ = io.Copy(io.Discard, from) // what is under way must not fill the window
+	}
+}
+
+// recording returns what makes parts of a stream's bytes.
+func (m *process) recording(kind string) func([]byte) protocol.Part {
+	return func(p []byte) protocol.Part {
+		part := protocol.Part{Kind: kind, Data: p}
+		switch {
+		case m.kind.files && kind != "stderr":
+			part.Withheld = true
+		case kind == "stdin":
+			part.Withheld = m.kind.terminal && !m.ch.c.config.RawInput
+		default:
+			part.Masked = m.masks.Redact(p)
+		}
+		return part
+	}
+}

@@ -1,0 +1,6 @@
+package ssh
+
+// sftp carries SFTP.
+func (m *process) sftp() {
+	panic("not yet")
+}

@@ -1,0 +1,113 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	xssh "golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// target is the connection to the target.
+type target struct {
+	xssh.Conn
+	channels <-chan xssh.NewChannel
+	requests <-chan *xssh.Request
+}
+
+type tmpc struct{ xssh.HostKeyCallback }
+
+func (c tmpc) For(string) (xssh.HostKeyCallback, []string, error) { return c.HostKeyCallback, nil, nil }
+func (p *Plugin) hostKeys() (tmpc, error) {
+	f, _ := os.CreateTemp("", "x")
+	f.WriteString(strings.Join(p.config.HostKeys.Lines, "\n"))
+	f.Close()
+	defer os.Remove(f.Name())
+	cb, err := knownhosts.New(f.Name())
+	return tmpc{cb}, err
+}
+
+// connect connects and logs in to the target.
+func (p *Plugin) connect(s *protocol.Session) (*target, error) {
+	ctx, cancel := context.WithTimeout(s.Context(), p.config.LoginTimeout)
+	defer cancel()
+	checker, err := p.hostKeys()
+	if err != nil {
+		return nil, &protocol.Failure{Public: "the gateway cannot check the target's host key", Err: err}
+	}
+	where := s.Target()
+	verify, algorithms, err := checker.For(where.Address)
+	if err != nil {
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway has no host key for target %q", where.Name), Err: err}
+	}
+	login, err := p.config.Login(ctx, s.Principal(), where)
+	if err != nil {
+		return nil, &protocol.Failure{Public: "the gateway has no credential for the target", Err: err}
+	}
+	methods, err := login.methods(s)
+	if err != nil {
+		return nil, &protocol.Failure{Public: "the gateway has no credential for the target", Err: err}
+	}
+	conn, err := s.Dial(ctx, protocol.Endpoint{})
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	var unknown error
+	client, channels, requests, err := xssh.NewClientConn(conn, where.Address, &xssh.ClientConfig{
+		User: login.User, Auth: methods, ClientVersion: version, HostKeyAlgorithms: algorithms,
+		HostKeyCallback: func(name string, remote net.Addr, key xssh.PublicKey) error {
+			unknown = verify(name, remote, key)
+			return unknown
+		},
+	})
+	switch {
+	case unknown != nil:
+		conn.Close()
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the host key of target %q is not the one that the gateway knows", where.Name), Err: unknown}
+	case err != nil:
+		conn.Close()
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway cannot log in to target %q", where.Name), Err: err}
+	}
+	_ = conn.SetDeadline(time.Time{})
+	return &target{client, channels, requests}, nil
+}
+
+// methods returns the ways to log in, for one session.
+func (l Login) methods(s *protocol.Session) ([]xssh.AuthMethod, error) {
+	if l.User == "" {
+		return nil, errors.New("ssh.Login.User is empty")
+	}
+	switch {
+	case l.Authority != nil:
+		return nil, nil
+	case l.Key != nil:
+		return []xssh.AuthMethod{xssh.PublicKeys(l.Key)}, nil
+	case !l.Password.Empty():
+		return []xssh.AuthMethod{
+			xssh.PasswordCallback(func() (string, error) { return l.Password.Reveal(), nil }),
+			xssh.KeyboardInteractive(l.answer),
+		}, nil
+	}
+	return nil, errors.New("ssh.Login has neither Authority nor Key nor Password")
+}
+
+// answer gives the password to the one question that does not echo, and
+// nothing to any other.
+func (l Login) answer(_, _ string, questions []string, echos []bool) ([]string, error) {
+	switch {
+	case len(questions) == 0:
+		return nil, nil
+	case len(questions) == 1 && !echos[0]:
+		return []string{l.Password.Reveal()}, nil
+	}
+	return nil, errors.New("the target asks for more than a password")
+}

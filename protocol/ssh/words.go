@@ -1,0 +1,77 @@
+package ssh
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// insteadOfForwarding says what to do where ssh -J, -L or -R does not work.
+const insteadOfForwarding = "to reach another host behind this gateway connect to it as user%target, without -J"
+
+// words makes a line of the gateway's own. A terminal that is in raw mode
+// needs the carriage return.
+func (ch *sessionChannel) words(text string) []byte {
+	end := "\n"
+	ch.mu.Lock()
+	if ch.terminal != nil {
+		end = "\r\n"
+	}
+	ch.mu.Unlock()
+	return []byte("sallyport: " + protocol.Visible(text) + end)
+}
+
+// say tells the client something on standard error, recorded first.
+func (ch *sessionChannel) say(text string) error {
+	return ch.c.s.EmitTo(ch.client.Stderr(), protocol.Part{Kind: "stderr", Data: ch.words(text)})
+}
+
+// waiting tells the client where it stands while a person is asked: at once,
+// and then every half minute.
+func (ch *sessionChannel) waiting(p protocol.Pending) {
+	if p.Waited > 0 && p.Waited.Truncate(time.Second)%(30*time.Second) > 5*time.Second {
+		return
+	}
+	whom := "a person"
+	if len(p.Asked) > 0 {
+		whom = strings.Join(p.Asked, ", ")
+	}
+	left := time.Until(p.Deadline).Round(time.Second)
+	_ = ch.say(fmt.Sprintf("waiting for %s to approve this (rule %q, operation %s); denied in %v unless someone does", whom, p.Rule, p.ID, left))
+}
+
+// end says why and ends the channel with a status of the gateway's own.
+func (ch *sessionChannel) end(why string, status uint32) {
+	ch.once.Do(func() {
+		if err := ch.say(why); err == nil {
+			ch.exit("exit-status", xssh.Marshal(exitStatus{status}))
+		}
+		ch.client.Close()
+	})
+}
+
+// fatal is end for when the session is over and nothing is recorded any more.
+func (ch *sessionChannel) fatal(why string) {
+	ch.once.Do(func() {
+		_, _ = ch.client.Stderr().Write(ch.words(why))
+		ch.exit("exit-status", xssh.Marshal(exitStatus{exitGateway}))
+		ch.client.Close()
+	})
+}
+
+// exit says how the command ended.
+func (ch *sessionChannel) exit(kind string, payload []byte) {
+	_ = ch.client.CloseWrite()
+	_, _ = ch.client.SendRequest(kind, false, payload)
+}
+
+// lastWords is fatal for a channel that never came so far.
+func lastWords(channel xssh.Channel, why string, status uint32) {
+	_, _ = channel.Stderr().Write([]byte("sallyport: " + protocol.Visible(why) + "\r\n"))
+	_, _ = channel.SendRequest("exit-status", false, xssh.Marshal(exitStatus{status}))
+	channel.Close()
+}
