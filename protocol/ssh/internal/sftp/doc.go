@@ -1,0 +1,2 @@
+// Package sftp is the SFTP part of the SSH plugin.
+package sftp
