@@ -55,7 +55,7 @@ func (r *relay) answers() error {
 		if err := r.flushEmitting(&run); err != nil {
 			return err
 		}
-		r.down.done(batch)
+		r.gots.done(batch)
 	}
 }
 
@@ -147,7 +147,7 @@ func (r *relay) onHandleAnswer(s *slot, packet, rest []byte, a *wire.Response, m
 		}
 	}
 	if run.h == nil {
-		*run = emitting{h: h, read: read, clear: clear, data: rest[:0], at: run.at[:0]}
+		*run = emitting{h: h, read: read, clear: clear, data: rest[:0]}
 	}
 	run.data = run.data[:len(run.data)+len(packet)]
 	run.at = append(run.at, s.at)
@@ -167,22 +167,13 @@ func (r *relay) flushEmitting(run *emitting) error {
 		p.Kind, p.Withheld = "read", !run.clear
 	}
 	read, n := run.read, int(run.units)
-	*run = emitting{at: at[:0]}
+	*run = emitting{}
 	err := r.emit(h, p, read)
 	if err != nil {
 		return err
 	}
-	var a wire.Response
-	for i := 0; read && h.noOutput == nil && len(data) > 0; i++ {
-		packet, _, err := wire.Next(data)
-		if err != nil {
-			return err
-		}
-		if err := wire.DecodeResponse(packet, &a); err != nil {
-			return err
-		}
-		h.got.add(at[i], a.Data)
-		data = data[len(packet):]
+	if read && h.noOutput == nil {
+		r.gots.add(h, &h.got, data, at)
 	}
 	r.mu.Lock()
 	h.owed -= n

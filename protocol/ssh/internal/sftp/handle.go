@@ -3,6 +3,7 @@ package sftp
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/ssh/internal/sftp/wire"
@@ -17,15 +18,18 @@ type handle struct {
 	writes  bool
 	append  bool
 
+	sent extents // of relay.sums
+	got  extents // of relay.gots
+
 	// Of the goroutine that forwards requests.
-	sent      extents
 	sentClear int64 // how much more content may be recorded as it is
 	noInput   *protocol.Denied
 
 	// Of the goroutine that answers.
-	got      extents
 	gotClear int64
 	noOutput *protocol.Denied
+
+	digesting sync.WaitGroup // until sent and got have everything
 
 	// Guarded by relay.mu.
 	busy    int  // operations on it that are not forwarded yet
@@ -56,6 +60,7 @@ func (h *handle) content(o Options, path string) {
 
 // summary says what moved, for people, and how much.
 func (h *handle) summary() (text string, units int64) {
+	h.digesting.Wait()
 	units = h.entries
 	if !h.dir {
 		units = h.sent.bytes - h.failedSize + h.got.bytes

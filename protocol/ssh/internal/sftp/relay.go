@@ -70,6 +70,12 @@ func Relay(ctx context.Context, s *protocol.Session, parent protocol.ExchangeID,
 	r := newRelay(ctx, s, parent, client, target, o)
 	defer r.cancel(nil)
 	defer r.part()
+	var digesting sync.WaitGroup
+	digesting.Go(r.sums.run)
+	digesting.Go(r.gots.run)
+	defer digesting.Wait()
+	defer close(r.sums.jobs)
+	defer close(r.gots.jobs)
 	r.up.start()
 	r.down.start()
 	err := r.greet()
@@ -89,8 +95,10 @@ type relay struct {
 	options Options
 	client  Stream
 	target  Stream
-	up      *source // from the client
-	down    *source // from the target
+	up      *source   // from the client
+	down    *source   // from the target
+	sums    *digester // of what was written
+	gots    *digester // of what was read
 	out     *packets
 	in      *packets
 
@@ -138,6 +146,7 @@ func newRelay(ctx context.Context, s *protocol.Session, parent protocol.Exchange
 	r.here, r.gone = context.WithCancel(r.ctx)
 	r.up = newSource(r.ctx, client, r.gone)
 	r.down = newSource(r.ctx, target, func() {})
+	r.sums, r.gots = newDigester(r.up), newDigester(r.down)
 	return r
 }
 

@@ -38,7 +38,7 @@ func (r *relay) requests() error {
 			return err
 		}
 		if r.batch != nil {
-			r.up.done(r.batch)
+			r.sums.done(r.batch)
 			r.batch = nil
 		}
 		var err error
@@ -236,18 +236,7 @@ func (r *relay) flushSending(run *sending) error {
 	if err := r.send(data); err != nil || !write {
 		return err
 	}
-	var q wire.Request
-	for len(data) > 0 {
-		packet, _, err := wire.Next(data)
-		if err != nil {
-			return err
-		}
-		if err := wire.DecodeRequest(packet, &q); err != nil {
-			return err
-		}
-		h.sent.add(q.Offset, q.Data)
-		data = data[len(packet):]
-	}
+	r.sums.add(h, &h.sent, data, nil)
 	return nil
 }
 

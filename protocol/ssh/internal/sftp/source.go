@@ -12,10 +12,13 @@ const (
 	firstBuffer = 32 << 10
 	// mostBuffer is how much is gathered at most; a whole packet fits.
 	mostBuffer = 512 << 10
+	// buffers is how many there are: one is filled, one is forwarded, one is
+	// digested.
+	buffers = 3
 )
 
-// source reads a stream ahead, by one buffer, and cuts it into batches of
-// whole packets. It keeps up to two buffers, which grow with what comes.
+// source reads a stream ahead, by a buffer, and cuts it into batches of whole
+// packets. Its buffers grow with what comes.
 type source struct {
 	ctx   context.Context
 	r     io.Reader
@@ -27,9 +30,10 @@ type source struct {
 }
 
 func newSource(ctx context.Context, r io.Reader, ended func()) *source {
-	s := &source{ctx: ctx, r: r, ended: ended, batches: make(chan []byte), free: make(chan []byte, 2)}
-	s.free <- nil
-	s.free <- nil
+	s := &source{ctx: ctx, r: r, ended: ended, batches: make(chan []byte), free: make(chan []byte, buffers)}
+	for range buffers {
+		s.free <- nil
+	}
 	return s
 }
 
