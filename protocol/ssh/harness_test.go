@@ -83,6 +83,7 @@ type options struct {
 	targets  []protocol.Target // none: the server
 	identity func(*rig) identity.Authenticator
 	build    func(*proxy.Builder) *proxy.Builder
+	embedded bool // a target in pure Go: sshd passes signals on only where it is not run by root
 }
 
 var allowEverything = []approve.Rule{{Name: "everything", Verdict: protocol.Allow, Effects: protocol.Everything}}
@@ -106,6 +107,13 @@ func start(t testing.TB, o options) *rig {
 	config := ssh.Config{
 		Keys: []xssh.Signer{r.host}, HostKeys: ssh.HostKeys{Lines: []string{server.KnownHosts()}},
 		Login: ssh.StaticLogin(ssh.Login{User: server.User(), Key: server.ClientKey()}), LoginTimeout: time.Minute, // machines of CI are slow
+	}
+	if o.embedded {
+		e, err := sshserver.StartEmbedded(sshserver.EmbeddedOptions{})
+		require.NoError(t, err)
+		t.Cleanup(func() { e.Close() })
+		config.HostKeys.Lines, config.Login = []string{e.KnownHosts()}, ssh.StaticLogin(ssh.Login{User: e.User(), Key: e.ClientKey()})
+		o.targets = []protocol.Target{{Name: "box", Address: e.Addr()}}
 	}
 	if o.config != nil {
 		o.config(&config)
@@ -202,4 +210,16 @@ func (r *rig) client() *xssh.Client {
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// keysOf is an authenticator over keys by name.
+func keysOf(t testing.TB, list map[string]xssh.PublicKey) identity.Authenticator {
+	t.Helper()
+	var keys []sshkeys.Key
+	for name, key := range list {
+		keys = append(keys, sshkeys.Key{Name: name, Line: string(xssh.MarshalAuthorizedKey(key))})
+	}
+	a, err := sshkeys.New("keys", keys...)
+	require.NoError(t, err)
+	return a
 }

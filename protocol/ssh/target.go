@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/ssh/internal/minter"
 )
 
 // target is the connection to the target.
@@ -88,7 +89,11 @@ func (l Login) methods(s *protocol.Session) ([]xssh.AuthMethod, error) {
 	}
 	switch {
 	case l.Authority != nil:
-		return nil, nil
+		key, err := minter.Mint(l.Authority, minter.CertRequest{Session: s.ID(), Principal: s.Principal().ID(), Users: []string{l.User}, Forward: true})
+		if err != nil {
+			return nil, err
+		}
+		return []xssh.AuthMethod{xssh.PublicKeys(key)}, nil
 	case l.Key != nil:
 		return []xssh.AuthMethod{xssh.PublicKeys(l.Key)}, nil
 	case !l.Password.Empty():
