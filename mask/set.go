@@ -22,6 +22,7 @@ type Set struct {
 	personal *personal
 	patterns []*pattern
 	digest   string
+	streams  lazyRules // what [Stream] needs beyond that
 }
 
 // span is the bytes from lo up to hi.
