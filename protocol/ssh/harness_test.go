@@ -223,3 +223,15 @@ func keysOf(t testing.TB, list map[string]xssh.PublicKey) identity.Authenticator
 	require.NoError(t, err)
 	return a
 }
+
+// dialer hands each connection to the target to conns too.
+func dialer(conns chan<- net.Conn) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, network, address)
+		if err == nil {
+			conns <- c
+		}
+		return c, err
+	}
+}

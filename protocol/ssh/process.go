@@ -170,6 +170,9 @@ func (m *process) finish(e ended) {
 		e = ended{outcome: protocol.Outcome{Result: protocol.Aborted, Text: aborted}}
 	case e.kind == "" && ch.ctx.Err() != nil:
 		e.outcome.Text = "the client left before it ended"
+		if f, ok := errors.AsType[*protocol.Failure](context.Cause(ch.ctx)); ok {
+			e.outcome.Text = f.Public
+		}
 	}
 	for _, moved := range []*moved{m.in, m.out} {
 		if moved == nil {

@@ -173,7 +173,7 @@ func TestTargetThatCannotBeReached(t *testing.T) {
 		}, `the host key of target "box" is not the one that the gateway knows`},
 		"no host key": {func(o *options) {
 			o.config = func(c *ssh.Config) { c.HostKeys.Lines = []string{known("elsewhere:22", key.PublicKey())} }
-		}, `the gateway has no host key for target "box"`},
+		}, `the gateway knows no host key of target "box"`},
 		"wrong credential": {func(o *options) {
 			o.config = func(c *ssh.Config) { c.Login = ssh.StaticLogin(ssh.Login{User: server.User(), Key: key}) }
 		}, `the gateway cannot log in to target "box"`},

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	xssh "golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/ssh/internal/hostkey"
 	"github.com/sallyport/sallyport/protocol/ssh/internal/minter"
 )
 
@@ -23,16 +21,8 @@ type target struct {
 	requests <-chan *xssh.Request
 }
 
-type tmpc struct{ xssh.HostKeyCallback }
-
-func (c tmpc) For(string) (xssh.HostKeyCallback, []string, error) { return c.HostKeyCallback, nil, nil }
-func (p *Plugin) hostKeys() (tmpc, error) {
-	f, _ := os.CreateTemp("", "x")
-	f.WriteString(strings.Join(p.config.HostKeys.Lines, "\n"))
-	f.Close()
-	defer os.Remove(f.Name())
-	cb, err := knownhosts.New(f.Name())
-	return tmpc{cb}, err
+func (p *Plugin) hostKeys() (*hostkey.Checker, error) {
+	return hostkey.New(hostkey.Config{Files: p.config.HostKeys.Files, Lines: p.config.HostKeys.Lines})
 }
 
 // connect connects and logs in to the target.
@@ -46,7 +36,7 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 	where := s.Target()
 	verify, algorithms, err := checker.For(where.Address)
 	if err != nil {
-		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway has no host key for target %q", where.Name), Err: err}
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the address of target %q is none", where.Name), Err: err}
 	}
 	login, err := p.config.Login(ctx, s.Principal(), where)
 	if err != nil {
@@ -71,6 +61,9 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 		},
 	})
 	switch {
+	case errors.Is(unknown, hostkey.ErrUnknown):
+		conn.Close()
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway knows no host key of target %q", where.Name), Err: unknown}
 	case unknown != nil:
 		conn.Close()
 		return nil, &protocol.Failure{Public: fmt.Sprintf("the host key of target %q is not the one that the gateway knows", where.Name), Err: unknown}
