@@ -64,7 +64,11 @@ func (r *relay) resolveName(n *named, dir string) error {
 		}
 		return lenient(add(r.follow(p)))
 	case user:
-		return add(r.lookup(wire.ExpandPath, n.path))
+		err := add(r.lookup(wire.ExpandPath, n.path))
+		if err == nil && len(n.path) > 0 && n.path[0] == '~' {
+			n.written = n.resolved[0] // only the target knows what it means
+		}
+		return err
 	}
 	return add(r.follow(n.path))
 }
