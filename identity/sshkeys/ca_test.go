@@ -180,7 +180,8 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 
 func TestCertificatesExpireByTheSecond(t *testing.T) {
 	key := newEd25519(t)
-	ca := authority(t, sshkeys.CAConfig{}, key)
+	asked := 0
+	ca := authority(t, sshkeys.CAConfig{Principal: func(*ssh.Certificate, *identity.Principal) error { asked++; return nil }}, key)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().Truncate(time.Second).Add(time.Minute)
 		cert := certify(t, key, func(c *ssh.Certificate) {
@@ -196,6 +197,7 @@ func TestCertificatesExpireByTheSecond(t *testing.T) {
 		require.NoError(t, at(start.Add(time.Minute-1)))
 		require.ErrorIs(t, at(start.Add(time.Minute)), identity.ErrExpired)
 		require.ErrorIs(t, at(start.Add(time.Hour)), identity.ErrExpired)
+		require.Equal(t, 2, asked, "the configuration is asked only about good ones")
 	})
 }
 
@@ -319,7 +321,11 @@ func TestRevocation(t *testing.T) {
 			require.ErrorIs(t, ask(), identity.ErrRefused)
 		})
 	}
-	ca := authority(t, sshkeys.CAConfig{}, key)
+	many := sshkeys.Revoked{Serials: make([]uint64, 20000)} // so that it takes a while
+	for i := range many.Serials {
+		many.Serials[i] = uint64(1000 + i)
+	}
+	ca := authority(t, sshkeys.CAConfig{Revoked: many}, key)
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() { assert.NoError(t, ca.Revoke(sshkeys.Revoked{Serials: []uint64{uint64(100 + i)}})) })

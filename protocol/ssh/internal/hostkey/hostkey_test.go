@@ -254,6 +254,7 @@ func TestCertificates(t *testing.T) {
 		"revoked":                 {ca: ca, lines: []string{"@revoked * " + text(host.PublicKey())}, want: hostkey.ErrRevoked},
 		"revoked authority":       {ca: ca, lines: []string{"@revoked * " + text(ca.PublicKey())}, want: hostkey.ErrRevoked},
 		"expired, known by key":   {ca: ca, lines: []string{"db.example.com " + text(host.PublicKey())}, edit: func(c *ssh.Certificate) { c.ValidBefore = now - 10 }},
+		"signed by a host":        {ca: host, lines: []string{"db.example.com " + text(host.PublicKey())}, edit: func(c *ssh.Certificate) { c.Key = newEd25519(t).PublicKey() }, want: hostkey.ErrMismatch},
 		"no authority, known key": {ca: newEd25519(t), address: "db.example.org", lines: []string{"db.example.org " + text(host.PublicKey())}},
 	} {
 		t.Run(name, func(t *testing.T) {
