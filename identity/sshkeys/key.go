@@ -46,7 +46,7 @@ func strong(key ssh.PublicKey) error {
 			return fmt.Errorf("an RSA key of less than %d bits is too weak", minRSABits)
 		}
 		return nil
-	case ssh.InsecureKeyAlgoDSA:
+	case "ssh-dss":
 		return errors.New("a DSA key is too weak")
 	}
 	if _, ok := key.(*ssh.Certificate); ok {

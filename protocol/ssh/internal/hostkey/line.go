@@ -106,7 +106,7 @@ func unknownKind(kind, blob string) bool {
 
 func knownKinds() []string {
 	return []string{
-		xssh.KeyAlgoRSA, xssh.InsecureKeyAlgoDSA, xssh.KeyAlgoED25519, xssh.KeyAlgoECDSA256, xssh.KeyAlgoECDSA384, xssh.KeyAlgoECDSA521,
+		xssh.KeyAlgoRSA, "ssh-dss", xssh.KeyAlgoED25519, xssh.KeyAlgoECDSA256, xssh.KeyAlgoECDSA384, xssh.KeyAlgoECDSA521,
 		xssh.KeyAlgoSKED25519, xssh.KeyAlgoSKECDSA256,
 	}
 }

@@ -140,7 +140,7 @@ func checkAuthority(ca ssh.Signer) error {
 			return errors.New("minter: the authority's RSA key has less than 2048 bits")
 		}
 	}
-	if key.Type() == ssh.InsecureKeyAlgoDSA {
+	if key.Type() == "ssh-dss" {
 		return errors.New("minter: the authority is a DSA key, which targets refuse")
 	}
 	return nil
