@@ -56,7 +56,7 @@ func (r *relay) requests() error {
 func (r *relay) request(packet, rest []byte, run *sending) error {
 	var q wire.Request
 	err := wire.DecodeRequest(packet, &q)
-	if q.Kind == wire.Init || len(packet) < wire.Header {
+	if q.Kind == wire.Init || q.Kind == wire.VersionReply || len(packet) < wire.Header {
 		return fmt.Errorf("from the client: %w", cmpErr(err, wire.ErrMalformed))
 	}
 	if fresh, err := r.enterID(q.ID, run); err != nil {
