@@ -46,8 +46,10 @@
 // else; name the schema in allow rules where that matters.
 //
 // A pattern with a slash or a colon is a path or an ARN: allow rules compare
-// it as it is. "table:", "function:" or "path:" in front make a pattern hold
-// for one kind of object only.
+// it as it is. "table:", "function:", "path:", "command:", "subsystem:",
+// "address:", "host:" or "url:" in front make a pattern hold for one kind of
+// object only. The names of all but tables and functions are compared as they
+// are: what is said here of schemas and quotes does not hold for them.
 package approve
 
 import (

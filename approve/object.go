@@ -21,10 +21,18 @@ type objectPattern struct {
 	strict, loose glob
 	// last is loose without its schema.
 	last glob
+	// plain is the pattern as it is, for objects whose names are not SQL's.
+	plain, plainLoose glob
 }
 
 // What an object pattern may begin with, to hold for one kind only.
-var objectKinds = [...]string{"table", "function", "path"}
+var objectKinds = [...]string{"table", "function", "path", "command", "subsystem", "address", "host", "url"}
+
+// isSQL reports whether names of a kind have schemas and quotes. Kinds that
+// are not known here may.
+func isSQL(kind string) bool {
+	return kind == "table" || kind == "function" || !slices.Contains(objectKinds[:], kind)
+}
 
 func newObjectPattern(s string) (objectPattern, error) {
 	o := objectPattern{given: s}
@@ -37,9 +45,10 @@ func newObjectPattern(s string) (objectPattern, error) {
 	if o.given == "" {
 		return o, errors.New("is empty")
 	}
+	o.plain, o.plainLoose = newGlob(o.given, false), newGlob(o.given, true)
 	o.sql = o.kind == "table" || o.kind == "function" || o.kind == "" && !strings.ContainsAny(o.given, "/:")
 	if !o.sql {
-		o.strict, o.loose = newGlob(o.given, false), newGlob(o.given, true)
+		o.strict, o.loose = o.plain, o.plainLoose
 		return o, nil
 	}
 	var strict, last []rune
@@ -87,6 +96,7 @@ func (o *objectPattern) claimKind() string {
 // touched is an object of an operation, with its name read once for all rules.
 type touched struct {
 	kind     string
+	sql      bool   // its name has schemas and quotes
 	raw      string // the name as it came
 	name     string // without quotes
 	last     string // name after its last dot
@@ -98,8 +108,8 @@ type touched struct {
 func touch(list []touched, objects []protocol.Object) []touched {
 	for i := range objects {
 		obj := &objects[i]
-		t := touched{kind: obj.Kind, raw: obj.Name, name: obj.Name, effects: known(obj.Effects), resolved: obj.Resolved}
-		if strings.IndexByte(t.raw, '"') >= 0 {
+		t := touched{kind: obj.Kind, sql: isSQL(obj.Kind), raw: obj.Name, name: obj.Name, effects: known(obj.Effects), resolved: obj.Resolved}
+		if t.sql && strings.IndexByte(t.raw, '"') >= 0 {
 			t.name = unquote(t.raw)
 		}
 		t.last = t.name[strings.LastIndexByte(t.name, '.')+1:]
@@ -115,8 +125,8 @@ func (o *objectPattern) covers(t *touched) bool {
 	if o.kind != "" && o.kind != t.kind {
 		return false
 	}
-	if !o.sql {
-		return o.strict.match(t.raw)
+	if !o.sql || !t.sql {
+		return o.plain.match(t.raw)
 	}
 	if o.strict.match(t.name) && (o.dots || o.strict.all() || !o.strict.wild()) {
 		return true
@@ -142,10 +152,10 @@ func (o *objectPattern) hits(t *touched) hit {
 	if o.kind != "" && o.kind != t.kind && slices.Contains(objectKinds[:], t.kind) {
 		return miss
 	}
-	if o.loose.match(t.raw) {
+	if !t.sql && o.plainLoose.match(t.raw) || t.sql && o.loose.match(t.raw) {
 		return full
 	}
-	if !o.sql {
+	if !o.sql || !t.sql {
 		return miss
 	}
 	if len(t.name) != len(t.raw) && o.loose.match(t.name) {

@@ -96,6 +96,37 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Dots and quotes mean nothing in the names of files and programs.
+func TestNamesThatAreNotSQL(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, kind, name string
+		allowed, denied     bool // by an allow rule, by a deny rule
+	}{
+		{"notes", "path", "notes", true, true},
+		{"notes", "path", "public.notes", false, false},
+		{"notes", "path", "a.notes", false, false},
+		{"public.notes", "path", "notes", false, false},
+		{`"notes"`, "path", "notes", false, false},
+		{"Notes", "path", "Notes", true, true},
+		{"Notes", "path", "notes", false, true},
+		{"/etc/*", "path", "/etc/passwd", true, true},
+		{"/etc/*", "path", "/etcetera", false, false},
+		{"path:/etc/*", "command", "/etc/x", false, false},
+		{"command:rm", "command", "rm", true, true},
+		{"command:rm", "path", "rm", false, false},
+		{"rm", "command", "rm", true, true},
+		{"10.0.0.1:22", "address", "10.0.0.1:22", true, true},
+		{"address:10.0.0.1:*", "address", "10.0.0.1:22", true, true},
+		{"*", "command", "a.b", true, true},
+	} {
+		op := &protocol.Operation{Verb: "exec", Effects: protocol.Read, Objects: []protocol.Object{{Kind: tc.kind, Name: tc.name, Effects: protocol.Read}}}
+		allow := policy(t, Rule{Name: "a", Verdict: protocol.Allow, Objects: []string{tc.pattern}}).Decide(identity.Principal{}, "t", op)
+		assert.Equal(t, tc.allowed, allow.Verdict == protocol.Allow, "allow %q for %s %q", tc.pattern, tc.kind, tc.name)
+		deny := policy(t, Rule{Name: "d", Objects: []string{tc.pattern}}, Rule{Name: "all", Verdict: protocol.Allow}).Decide(identity.Principal{}, "t", op)
+		assert.Equal(t, tc.denied, deny.Verdict == protocol.Deny, "deny %q for %s %q", tc.pattern, tc.kind, tc.name)
+	}
+}
+
 func TestGuessesSayHowToBeClear(t *testing.T) {
 	p := policy(t, Rule{Name: "all", Verdict: protocol.Allow}, Rule{Name: "hr", Objects: []string{"hr.*"}, Reason: "ask HR"})
 	bare := protocol.Object{Kind: "table", Name: "orders", Effects: protocol.Read}

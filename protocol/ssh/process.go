@@ -2,11 +2,8 @@ package ssh
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"strconv"
 	"sync"
 
@@ -212,78 +209,4 @@ func (m *process) broken(err error) {
 		m.ch.c.fail(err)
 	}
 	m.to.Close()
-}
-
-// moved counts and digests what moved in one direction.
-type moved struct {
-	where string
-	n     int64
-	sum   hash.Hash
-}
-
-func newMoved(where string) *moved { return &moved{where: where, sum: sha256.New()} }
-
-func (d *moved) add(p []byte) {
-	if d != nil {
-		d.n += int64(len(p))
-		d.sum.Write(p)
-	}
-}
-
-func (d *moved) String() string {
-	return fmt.Sprintf("sha256:%x %d bytes %s", d.sum.Sum(nil), d.n, d.where)
-}
-
-// input carries standard input to the target.
-func (m *process) input() {
-	record := m.recording("stdin")
-	err := pump(m.ch.client, func(p []byte) error {
-		m.ch.c.heard(&m.ch.c.heardClient)
-		if err := m.x.Input(record(p)); err != nil {
-			return err
-		}
-		m.in.add(p)
-		_, err := m.to.Write(p)
-		return err
-	})
-	if err != nil {
-		m.broken(err)
-		return
-	}
-	_ = m.to.CloseWrite()
-}
-
-// output carries one of the target's streams to the client.
-func (m *process) output(from io.Reader, to io.Writer, kind string) {
-	record := m.recording(kind)
-	err := pump(from, func(p []byte) error {
-		m.ch.c.heard(&m.ch.c.heardTarget)
-		if err := m.x.EmitTo(to, record(p)); err != nil {
-			return err
-		}
-		if kind == "stdout" {
-			m.out.add(p)
-		}
-		return nil
-	})
-	if err != nil {
-		m.broken(err)
-		_, _ = io.Copy(io.Discard, from) // what is under way must not fill the window
-	}
-}
-
-// recording returns what makes parts of a stream's bytes.
-func (m *process) recording(kind string) func([]byte) protocol.Part {
-	return func(p []byte) protocol.Part {
-		part := protocol.Part{Kind: kind, Data: p}
-		switch {
-		case m.kind.files && kind != "stderr":
-			part.Withheld = true
-		case kind == "stdin":
-			part.Withheld = m.kind.terminal && !m.ch.c.config.RawInput
-		default:
-			part.Masked = m.masks.Redact(p)
-		}
-		return part
-	}
 }

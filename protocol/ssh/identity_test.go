@@ -1,0 +1,163 @@
+package ssh_test
+
+import (
+	"crypto/rand"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	xssh "golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/identity/sshkeys"
+	"github.com/sallyport/sallyport/internal/sshserver"
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/ssh"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// certificate makes a user certificate for "agent", signed by ca.
+func certificate(t *testing.T, ca xssh.Signer, change func(*xssh.Certificate)) xssh.Signer {
+	t.Helper()
+	key, _ := newKey(t)
+	c := &xssh.Certificate{
+		Key: key.PublicKey(), CertType: xssh.UserCert, KeyId: "ci job 7", Serial: 7, ValidPrincipals: []string{"agent"},
+		ValidAfter: uint64(time.Now().Add(-time.Minute).Unix()), ValidBefore: uint64(time.Now().Add(time.Hour).Unix()),
+		Permissions: xssh.Permissions{Extensions: map[string]string{"permit-pty": ""}},
+	}
+	if change != nil {
+		change(c)
+	}
+	require.NoError(t, c.SignCert(rand.Reader, ca))
+	signer, err := xssh.NewCertSigner(c, key)
+	require.NoError(t, err)
+	return signer
+}
+
+func TestUserCertificates(t *testing.T) {
+	ca, _ := newKey(t)
+	other, _ := newKey(t)
+	r := start(t, options{config: func(c *ssh.Config) { c.Forward = true }, identity: func(*rig) identity.Authenticator {
+		a, err := sshkeys.NewCA("ca", sshkeys.CAConfig{Authorities: []string{string(xssh.MarshalAuthorizedKey(ca.PublicKey()))}})
+		require.NoError(t, err)
+		return a
+	}})
+	dial := func(user string, key xssh.Signer) (*xssh.Client, error) {
+		return xssh.Dial("tcp", r.Addr(), &xssh.ClientConfig{
+			User: user, Auth: []xssh.AuthMethod{xssh.PublicKeys(key)}, HostKeyCallback: xssh.FixedHostKey(r.host.PublicKey()), Timeout: 10 * time.Second,
+		})
+	}
+	c, err := dial("agent%box", certificate(t, ca, nil))
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := c.NewSession()
+	require.NoError(t, err)
+	require.NoError(t, s.RequestPty("xterm", 24, 80, nil))
+	require.NoError(t, s.Run("true"))
+	_, err = c.Dial("tcp", server.Addr())
+	require.ErrorContains(t, err, "the client's certificate permits no port forwarding")
+
+	bare, err := dial("agent", certificate(t, ca, func(c *xssh.Certificate) { c.Extensions = nil }))
+	require.NoError(t, err)
+	defer bare.Close()
+	s, err = bare.NewSession()
+	require.NoError(t, err)
+	require.Error(t, s.RequestPty("xterm", 24, 80, nil))
+	require.NoError(t, s.Run("true"), "a command needs no terminal")
+
+	for name, key := range map[string]xssh.Signer{
+		"another authority": certificate(t, other, nil),
+		"expired":           certificate(t, ca, func(c *xssh.Certificate) { c.ValidBefore = uint64(time.Now().Add(-time.Second).Unix()) }),
+		"another principal": certificate(t, ca, func(c *xssh.Certificate) { c.ValidPrincipals = []string{"root"} }),
+		"from elsewhere": certificate(t, ca, func(c *xssh.Certificate) {
+			c.CriticalOptions = map[string]string{"source-address": netip.MustParsePrefix("10.0.0.0/8").String()}
+		}),
+		"forced command":     certificate(t, ca, func(c *xssh.Certificate) { c.CriticalOptions = map[string]string{"force-command": "true"} }),
+		"a host's":           certificate(t, ca, func(c *xssh.Certificate) { c.CertType = xssh.HostCert }),
+		"the key without it": ca,
+	} {
+		_, err := dial("agent", key)
+		assert.Error(t, err, name)
+	}
+	c, err = dial("agent", certificate(t, ca, func(c *xssh.Certificate) {
+		c.CriticalOptions = map[string]string{"source-address": "127.0.0.0/8"}
+	}))
+	require.NoError(t, err, "from where it says")
+	c.Close()
+}
+
+// A session ends when the certificate does.
+func TestSessionEndsWithTheCertificate(t *testing.T) {
+	ca, _ := newKey(t)
+	r := start(t, options{identity: func(*rig) identity.Authenticator {
+		a, err := sshkeys.NewCA("ca", sshkeys.CAConfig{Authorities: []string{string(xssh.MarshalAuthorizedKey(ca.PublicKey()))}})
+		require.NoError(t, err)
+		return a
+	}})
+	key := certificate(t, ca, func(c *xssh.Certificate) { c.ValidBefore = uint64(time.Now().Add(3 * time.Second).Unix()) })
+	c, err := xssh.Dial("tcp", r.Addr(), &xssh.ClientConfig{
+		User: "agent", Auth: []xssh.AuthMethod{xssh.PublicKeys(key)}, HostKeyCallback: xssh.FixedHostKey(r.host.PublicKey()),
+	})
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := c.NewSession()
+	require.NoError(t, err)
+	out := &screen{}
+	s.Stderr = out
+	require.Error(t, s.Run("sleep 60"))
+	assert.Contains(t, out.String(), "the credentials have expired; sign in again")
+}
+
+// The gateway's authority signs a certificate for each session, and the
+// target's log says whose it was.
+func TestLoginByAuthority(t *testing.T) {
+	ca, _ := newKey(t)
+	target, err := sshserver.Start(t.Context(), sshserver.Options{UserCAs: []xssh.PublicKey{ca.PublicKey()}})
+	require.NoError(t, err)
+	defer target.Close()
+	r := start(t, options{
+		targets: []protocol.Target{{Name: "box", Address: target.Addr()}},
+		config: func(c *ssh.Config) {
+			c.HostKeys.Lines = []string{target.KnownHosts()}
+			c.Login = ssh.StaticLogin(ssh.Login{User: target.User(), Authority: ca})
+		},
+	})
+	c := r.client()
+	session := r.Sessions()[0].ID
+	s, err := c.NewSession()
+	require.NoError(t, err)
+	require.NoError(t, s.Run("true"))
+	require.Eventually(t, func() bool { return strings.Contains(target.Log(), session) }, 5*time.Second, 10*time.Millisecond, target.Log())
+	assert.Contains(t, target.Log(), "agent")
+}
+
+func TestLoginByPassword(t *testing.T) {
+	target, err := sshserver.StartEmbedded(sshserver.EmbeddedOptions{Password: "hunter2hunter2"})
+	require.NoError(t, err)
+	defer target.Close()
+	r := start(t, options{
+		targets: []protocol.Target{{Name: "box", Address: target.Addr()}},
+		config: func(c *ssh.Config) {
+			c.HostKeys.Lines = []string{target.KnownHosts()}
+			c.Login = ssh.StaticLogin(ssh.Login{User: target.User(), Password: ssh.NewSecret("hunter2hunter2")})
+		},
+	})
+	assert.Equal(t, "in\n", r.ssh("echo in").stdout)
+	assert.NotContains(t, r.Log.String(), "hunter2")
+	assert.False(t, r.Record.Holds([]byte("hunter2")))
+}
+
+func TestSettings(t *testing.T) {
+	_, err := proxy.New("x").Listen("127.0.0.1:0", ssh.New(ssh.Config{MaxChannels: -1, MaxCommand: 1 << 20, Env: []string{"["}}), protocol.Target{Name: "a", Address: "b:22", Database: "d"}).Build()
+	for _, words := range []string{
+		"ssh.Config.Keys is empty", "ssh.Config.Login is missing", "ssh.Config.HostKeys is empty", "MaxChannels is -1", "MaxCommand is over 64 KiB",
+		`Env: "[" is no pattern`, `target "a": Database means nothing to SSH`,
+	} {
+		assert.ErrorContains(t, err, words)
+	}
+	_, err = proxy.New("x").Listen("127.0.0.1:0", ssh.New(ssh.Config{HostKeys: ssh.HostKeys{Files: []string{"/does/not/exist"}}}), protocol.Target{Name: "a", Address: "b:22"}).Build()
+	assert.ErrorContains(t, err, "/does/not/exist")
+}

@@ -1,0 +1,112 @@
+package ssh
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// moved counts and digests what moved in one direction.
+type moved struct {
+	where string
+	n     int64
+	sum   hash.Hash
+}
+
+func newMoved(where string) *moved { return &moved{where: where, sum: sha256.New()} }
+
+func (d *moved) add(p []byte) {
+	if d != nil {
+		d.n += int64(len(p))
+		d.sum.Write(p)
+	}
+}
+
+func (d *moved) String() string {
+	return fmt.Sprintf("sha256:%x %d bytes %s", d.sum.Sum(nil), d.n, d.where)
+}
+
+// input carries standard input to the target.
+func (m *process) input() {
+	forward := func(p []byte) error {
+		_, err := m.to.Write(p)
+		return err
+	}
+	part := protocol.Part{Kind: "stdin"}
+	carry, end := func(p []byte) error {
+		part.Data = p
+		if err := m.x.Input(part); err != nil {
+			return err
+		}
+		m.in.add(p)
+		return forward(p)
+	}, func() error { return nil }
+	switch {
+	case m.kind.files, m.kind.terminal && !m.ch.c.config.RawInput:
+		part.Withheld = true
+	case m.masks.Detects(): // in the record; the target gets what the client sent
+		var sent []byte
+		v := newVeil(m.masks, func(p []byte, hidden int) error {
+			if err := m.x.Input(protocol.Part{Kind: "stdin", Data: p, Masked: hidden}); err != nil {
+				return err
+			}
+			err := forward(sent[:len(p)])
+			sent = append(sent[:0], sent[len(p):]...)
+			return err
+		}, m.broken)
+		carry, end = func(p []byte) error {
+			v.mu.Lock()
+			sent = append(sent, p...)
+			v.mu.Unlock()
+			return v.next(p)
+		}, v.end
+	}
+	err := pump(m.ch.client, func(p []byte) error {
+		m.ch.c.heard(&m.ch.c.heardClient)
+		return carry(p)
+	})
+	if err == nil {
+		err = end()
+	}
+	if err != nil {
+		m.broken(err)
+		return
+	}
+	_ = m.to.CloseWrite()
+}
+
+// output carries one of the target's streams to the client.
+func (m *process) output(from io.Reader, to io.Writer, kind string) {
+	carry, end := func(p []byte) error {
+		return m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p})
+	}, func() error { return nil }
+	switch {
+	case m.kind.files && kind == "stdout":
+		carry = func(p []byte) error {
+			if err := m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p, Withheld: true}); err != nil {
+				return err
+			}
+			m.out.add(p)
+			return nil
+		}
+	case m.masks.Detects():
+		v := newVeil(m.masks, func(p []byte, hidden int) error {
+			return m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p, Masked: hidden})
+		}, m.broken)
+		carry, end = v.next, v.end
+	}
+	err := pump(from, func(p []byte) error {
+		m.ch.c.heard(&m.ch.c.heardTarget)
+		return carry(p)
+	})
+	if err == nil {
+		err = end()
+	}
+	if err != nil {
+		m.broken(err)
+		_, _ = io.Copy(io.Discard, from) // what is under way must not fill the window
+	}
+}
