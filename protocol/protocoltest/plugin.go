@@ -44,7 +44,7 @@ type Plugin struct {
 	// counted, may grow while Large runs; zero means 16 MiB.
 	Memory int64
 	// Unknown is a message that the protocol may have and the plugin does not
-	// know, sent after the login.
+	// know, sent after the login. Not used where the client is an [Unknowner].
 	Unknown []byte
 
 	// Canary are operations whose results hold Secret, one for each form that
@@ -76,6 +76,15 @@ type Client interface {
 	Drain(ctx context.Context, op string) (int64, error)
 	// Close closes the connection, without a goodbye.
 	Close() error
+}
+
+// Unknowner is for clients of protocols in which a message cannot be sent as
+// mere bytes, such as encrypted ones.
+type Unknowner interface {
+	// Unknown sends what the protocol may have and the plugin does not know, in
+	// place of [Plugin.Unknown]. It returns nil once that was refused in the
+	// protocol's own words.
+	Unknown(ctx context.Context) error
 }
 
 // Pipeliner is for clients of protocols with pipelines.

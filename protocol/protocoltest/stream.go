@@ -134,20 +134,31 @@ func unknown(t testing.TB, p *Plugin) {
 	c, conn := s.agent(t)
 	s.must(t, c, p.Read)
 	before := s.back.wrote()
+	if u, ok := c.(Unknowner); ok {
+		if err := u.Unknown(s.soon(t)); err != nil {
+			t.Errorf("an unknown message is not refused: %v", err)
+		}
+	} else {
+		sendUnknown(t, p, conn)
+	}
+	c.Close()
+	becomes(s.p.patience(), func() bool { return s.count(recorder.KindSessionClosed) == 1 })
+	if rest := withoutGoodbye(s.back.since(before), p.Goodbye); len(rest) > 0 {
+		t.Errorf("%d bytes of an unknown message reached the target: %.80q", len(rest), rest)
+	}
+}
+
+// sendUnknown sends Plugin.Unknown as it is and looks for an answer.
+func sendUnknown(t testing.TB, p *Plugin, conn net.Conn) {
 	if _, err := conn.Write(p.Unknown); err != nil {
 		t.Fatalf("protocoltest: %v", err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(s.p.patience() / 2))
+	_ = conn.SetReadDeadline(time.Now().Add(p.patience() / 2))
 	if n, err := conn.Read(make([]byte, 4096)); n == 0 {
 		if e, ok := err.(net.Error); ok && e.Timeout() {
 			t.Errorf("the unknown message %.40q is not answered, and the connection stays open", p.Unknown)
 		} else {
 			t.Errorf("the unknown message %.40q closes the connection without a word: %v", p.Unknown, err)
 		}
-	}
-	c.Close()
-	becomes(s.p.patience(), func() bool { return s.count(recorder.KindSessionClosed) == 1 })
-	if rest := withoutGoodbye(s.back.since(before), p.Goodbye); len(rest) > 0 {
-		t.Errorf("%d bytes of an unknown message reached the target: %.80q", len(rest), rest)
 	}
 }

@@ -69,10 +69,14 @@ func (c *connection) forwardConnect(n xssh.NewChannel) {
 	c.relay(x, client, wants, to, requests)
 }
 
+// forwardEffects is what may happen at the other end of a forwarded connection:
+// anything, but there and nowhere else, so that rules can tell addresses apart.
+const forwardEffects = protocol.Everything &^ (protocol.Code | protocol.Opaque)
+
 func forward(verb, where string) protocol.Operation {
 	return protocol.Operation{
-		Verb: verb, Text: where, Effects: protocol.Everything,
-		Objects: []protocol.Object{{Kind: "address", Name: where, Effects: protocol.Everything}},
+		Verb: verb, Text: where, Effects: forwardEffects,
+		Objects: []protocol.Object{{Kind: "address", Name: where, Effects: forwardEffects}},
 	}
 }
 

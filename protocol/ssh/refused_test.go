@@ -143,7 +143,8 @@ func TestTheKeyThatSignedCounts(t *testing.T) {
 	})
 	require.NoError(t, err)
 	defer c.Close()
-	require.Equal(t, "mallory", r.Gateway.Sessions()[0].Principal)
+	require.Eventually(t, func() bool { return len(r.Sessions()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, "mallory", r.Sessions()[0].Principal)
 }
 
 // pretender has a public key and cannot sign.
