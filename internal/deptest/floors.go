@@ -22,8 +22,8 @@ func unit(p string) (name string, floor int, err error) {
 		return "protocol/" + parts[1], 3, nil
 	case "recorder", "approve":
 		return parts[0], 3, nil
-	case "proxy":
-		return "proxy", 4, nil
+	case "proxy", "replay":
+		return parts[0], 4, nil
 	case "examples":
 		if len(parts) > 1 {
 			return "examples/" + parts[1], 5, nil
