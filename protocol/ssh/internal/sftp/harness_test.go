@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -116,7 +117,7 @@ func allowAll() []approve.Rule {
 
 func start(t testing.TB, s setup) *rig {
 	t.Helper()
-	r := &rig{t: t, mint: proxytest.NewMint(), people: proxytest.NewPeople("people"), done: make(chan error, 16), root: t.TempDir()}
+	r := &rig{t: t, mint: proxytest.NewMint(), people: proxytest.NewPeople("people"), done: make(chan error, 16), root: deep(t)}
 	var servers sync.WaitGroup
 	t.Cleanup(servers.Wait)
 	dial := func(context.Context, string, string) (net.Conn, error) {
@@ -222,4 +223,12 @@ func (r *rig) ended() error {
 		require.Fail(r.t, "the relay did not end")
 		return nil
 	}
+}
+
+// deep returns a new directory out of which a few steps up lead nowhere.
+func deep(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "1", "2", "3", "4", "5", "root")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	return dir
 }
