@@ -2,6 +2,7 @@ package command
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -27,6 +28,10 @@ func (j *judge) simple(c *syntax.CallExpr) {
 	top := j.top
 	j.top = false
 	for _, as := range c.Assigns {
+		if as.Name.Value == "IFS" && len(c.Args) > 0 && c.Args[0].Lit() == "read" {
+			j.word(as.Value) // "IFS= read": for read alone
+			continue
+		}
 		j.assign(as, len(c.Args) > 0)
 	}
 	args := make([]arg, 0, len(c.Args))
@@ -112,8 +117,8 @@ func program(a arg) (name string, standard bool) {
 	}
 	if strings.HasPrefix(a.text, "/") {
 		clean := path.Clean(a.text)
-		dir, base := path.Split(clean)
-		if within(strings.TrimSuffix(dir, "/"), systemDirs) && base != "" {
+		dir, base := path.Dir(clean), path.Base(clean)
+		if matches(dir, systemDirs) || base == "sftp-server" && matches(dir, sftpDirs) {
 			return base, true
 		}
 	}
@@ -121,8 +126,10 @@ func program(a arg) (name string, standard bool) {
 }
 
 // systemDirs are where systems keep programs, and nobody but root writes.
-const systemDirs = "/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh " +
-	"/usr/lib/sftp-server /usr/libexec/sftp-server /usr/lib/git-core /usr/libexec/git-core /opt/homebrew/bin /run/current-system/sw/bin"
+const (
+	systemDirs = "/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/lib/git-core /usr/libexec/git-core /run/current-system/sw/bin"
+	sftpDirs   = "/usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/lib64/ssh /usr/lib64/misc /usr/lib /usr/libexec /usr/local/libexec"
+)
 
 // opaque notes that the call does more than is understood.
 func (c *call) opaque(e protocol.Effects, why string) {
@@ -186,6 +193,9 @@ func (c *call) operands(r *row, rest []arg, file protocol.Effects) {
 	switch r.rest {
 	case texts, words:
 	case files:
+		if !r.does.Any(write | destroy) {
+			rest = slices.DeleteFunc(rest, func(a arg) bool { return a.exact && a.text == "-" })
+		}
 		c.touchAll(rest, file)
 	case afterOne:
 		if len(rest) > 0 && !c.given {

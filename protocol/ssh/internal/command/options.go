@@ -60,6 +60,7 @@ const (
 	destOption  = '@' // the directory that operands go to
 	givenOption = '&' // a pattern, which then is not among the operands
 	fileOption  = '%' // a file with patterns, the same
+	modeOption  = '=' // none; it is what else is among the operands
 	deepOption  = '*' // none; it reaches what is below directories
 )
 
@@ -76,7 +77,7 @@ func find(opts, name string) (kind byte, more protocol.Effects, ok bool) {
 		f, effects, _ := strings.Cut(f, "!")
 		end := flagOption
 		switch last := f[len(f)-1]; last {
-		case textOption, maybeOption, readOption, writeOption, addOption, destOption, givenOption, fileOption, deepOption:
+		case textOption, maybeOption, readOption, writeOption, addOption, destOption, givenOption, fileOption, modeOption, deepOption:
 			if len(f) > 2 {
 				end = int(last)
 				f = f[:len(f)-1]
@@ -129,7 +130,7 @@ func (c *call) options(r *row) []arg {
 		switch {
 		case !a.option():
 			rest = append(rest, a)
-			if r.first {
+			if r.first || r.rest == under {
 				return append(rest, c.args[i+1:]...)
 			}
 			continue
@@ -157,7 +158,7 @@ func (c *call) option(r *row, a arg, i *int) bool {
 			return true
 		}
 		kind, more, ok := find(r.opts, name)
-		if !ok || has && (kind == flagOption || kind == deepOption) {
+		if !ok || has && (bare(kind)) {
 			return false
 		}
 		return c.optionValue(kind, more, a.after(len(name)+1), has, r, i)
@@ -167,7 +168,7 @@ func (c *call) option(r *row, a arg, i *int) bool {
 		if !ok {
 			return false
 		}
-		if kind == flagOption || kind == deepOption {
+		if bare(kind) {
 			c.optionValue(kind, more, arg{}, false, r, i)
 			continue
 		}
@@ -176,10 +177,16 @@ func (c *call) option(r *row, a arg, i *int) bool {
 	return true
 }
 
+// bare reports whether an option has no argument.
+func bare(kind byte) bool { return kind == flagOption || kind == modeOption || kind == deepOption }
+
 func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool, r *row, i *int) bool {
 	c.does |= more
 	switch kind {
 	case flagOption, maybeOption:
+		return true
+	case modeOption:
+		c.given = true
 		return true
 	case deepOption:
 		c.deep = true
@@ -235,5 +242,8 @@ func (c *call) sub(r *row, rest []arg) {
 	}
 	c.name, c.args = c.name+" "+rest[0].text, rest[1:]
 	c.given, c.deep = false, false
+	if next.worst == 0 {
+		next.worst = r.worst
+	}
 	c.judgeRow(next)
 }

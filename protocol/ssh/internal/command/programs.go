@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -14,11 +15,16 @@ func (c *call) interpreter() {
 		return
 	}
 	sent := true
+	text := false
 	for _, a := range c.args {
+		if text {
+			text = false
+			continue
+		}
 		switch {
 		case a.exact && (a.text == "-" || a.text == "-i" || a.text == "/dev/stdin"):
-		case a.exact && matches(a.text, "-c -e -E -m -r -p -n -pe -ne -lne -lane -pie --eval --print --execute --command -query"):
-			sent = false
+		case a.exact && matches(a.text, "-c -e -E -m -r -pe -ne -lne -lane -pie --eval --print --execute --command -query"):
+			sent, text = false, true
 		case !a.option():
 			sent = false
 			if !a.exact || strings.Contains(a.text, "/") || strings.Contains(a.text, ".") && !strings.ContainsAny(a.text, " ;()") {
@@ -314,6 +320,7 @@ func (c *call) tar() {
 	})
 	// Where it goes to the archive is written, else read; a host before a
 	// colon is reached through a shell.
+	archives = slices.DeleteFunc(archives, func(a arg) bool { return a.exact && a.text == "-" })
 	for _, a := range archives {
 		if strings.Contains(a.text, ":") {
 			c.opaque(code, "an archive on another host")
@@ -562,6 +569,28 @@ func (c *call) gitRemote() {
 		return
 	}
 	c.opaque(write|destroy, "changes the repository")
+}
+
+func (c *call) tee() {
+	r := row{does: write | destroy, opts: "-aip --append --ignore-interrupts", rest: files}
+	for _, a := range c.args {
+		if a.exact && (a.text == "--append" || a.option() && !strings.HasPrefix(a.text, "--") && strings.Contains(a.text, "a")) {
+			r.does = write
+		}
+		if a.exact && a.text == "--" {
+			break
+		}
+	}
+	c.judgeRow(r)
+}
+
+func (c *call) getent() {
+	c.does |= read
+	for _, a := range c.args {
+		if !a.exact || strings.HasSuffix(a.text, "shadow") {
+			c.does |= credential
+		}
+	}
 }
 
 func (c *call) stty() {

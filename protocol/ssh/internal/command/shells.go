@@ -238,13 +238,38 @@ func (c *call) condition() {
 	for i, a := range c.args {
 		if !a.exact {
 			// A word that turns out to be -v evaluates what follows.
-			if a.many && !a.glob {
+			if a.many && !a.glob && !a.digits {
 				c.opaque(code, "an argument that is not literal")
 			}
 			continue
 		}
+		if matches(a.text, "-eq -ne -lt -le -gt -ge") && i > 0 && i+1 < len(c.args) && !(signed(c.args[i-1]) && signed(c.args[i+1])) {
+			// Some shells evaluate what is compared.
+			c.opaque(code, "arithmetic with more than numbers")
+		}
 		if (a.text == "-v" || a.text == "-R") && i+1 < len(c.args) && !identifier(c.args[i+1]) {
 			c.opaque(protocol.Everything, "a variable's name that is not literal")
+		}
+	}
+}
+
+func signed(a arg) bool {
+	return a.digits || a.exact && number(strings.TrimPrefix(a.text, "-"))
+}
+
+// count judges what some shells evaluate: the argument of exit, shift and the like.
+func (c *call) count() {
+	for _, a := range c.args {
+		if !signed(a) {
+			c.opaque(code, "arithmetic with more than numbers")
+		}
+	}
+}
+
+func (c *call) ulimit() {
+	for _, a := range c.args {
+		if !a.exact || strings.Contains(a.text, "[") {
+			c.opaque(code, "arithmetic with more than numbers")
 		}
 	}
 }
@@ -260,15 +285,35 @@ func (c *call) printf() {
 	case a.exact && a.text == "--":
 	case a.exact && a.text == "-v" && len(c.args) > 1 && identifier(c.args[1]):
 		c.assigned(c.args[1].text, false)
+		c.args = c.args[2:]
 	default:
 		c.opaque(protocol.Everything, "a variable's name that is not literal")
+	}
+	if len(c.args) > 0 && (!c.args[0].exact || !textFormat(c.args[0].text)) {
+		c.args = c.args[1:]
+		c.count() // some shells evaluate what is printed as a number
+	}
+}
+
+// textFormat reports whether a format of printf prints texts only.
+func textFormat(s string) bool {
+	for {
+		_, rest, ok := strings.Cut(s, "%")
+		if !ok {
+			return true
+		}
+		rest = strings.TrimLeft(rest, "-0123456789.")
+		if rest == "" || strings.IndexByte("sbqc%", rest[0]) < 0 {
+			return false
+		}
+		s = rest[1:]
 	}
 }
 
 // variables judges what sets the variables that it names.
 func (c *call) variables() {
 	opts := map[string]string{
-		"read":      "-r -s -e -t: -n: -N: -p: -d: -u: -a:",
+		"read":      "-r -s -e -t: -n: -N: -p: -d: -u: -a",
 		"mapfile":   "-t -d: -n: -O: -s: -u:",
 		"readarray": "-t -d: -n: -O: -s: -u:",
 		"unset":     "-v -f",
@@ -277,11 +322,6 @@ func (c *call) variables() {
 	rest := c.options(&row{opts: opts, worst: protocol.Everything})
 	if c.name == "read" || c.name == "mapfile" || c.name == "readarray" {
 		c.does |= read
-		for i, a := range c.args {
-			if c.name == "read" && a.exact && strings.HasPrefix(a.text, "-") && strings.HasSuffix(a.text, "a") && i+1 < len(c.args) {
-				rest = append(rest, c.args[i+1])
-			}
-		}
 	}
 	for i, a := range rest {
 		if c.name == "wait" && a.exact && (number(a.text) || strings.HasPrefix(a.text, "%")) || c.name == "getopts" && i != 1 {

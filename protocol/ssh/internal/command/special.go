@@ -32,6 +32,10 @@ func special(name string) func(*call) {
 		return (*call).alias
 	case "kill":
 		return (*call).kill
+	case "ulimit":
+		return (*call).ulimit
+	case "exit", "return", "break", "continue", "shift":
+		return (*call).count
 	case "coproc":
 		return (*call).coproc
 
@@ -128,6 +132,10 @@ func special(name string) func(*call) {
 		return (*call).gitBranch
 	case "git remote", "git stash":
 		return (*call).gitRemote
+	case "tee":
+		return (*call).tee
+	case "getent":
+		return (*call).getent
 	case "stty":
 		return (*call).stty
 

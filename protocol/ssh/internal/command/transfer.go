@@ -153,10 +153,10 @@ func (c *call) rsync() {
 		default:
 			flags, _, _ := strings.Cut(a.text[1:], "e") // what follows says what the client can do
 			if strings.Contains(flags, "s") {
-				c.opaque(0, "paths that come later")
+				c.opaque(protocol.Everything, "options that come later")
 				understood = false
 			}
-			if strings.Trim(flags, "vlogDtprRuncxzHAXSIWdLkKEmNUyChOJbqa0123456789@B") != "" {
+			if strings.Trim(flags, "svlogDtprRuncxzHAXSIWdLkKEmNUyChOJbqa0123456789@B") != "" {
 				c.opaque(protocol.Everything, "an option that is not known")
 				understood = false
 			}

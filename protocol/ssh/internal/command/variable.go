@@ -46,7 +46,7 @@ func (j *judge) assigned(name string, exported bool) {
 }
 
 func harmlessVariable(name string) bool {
-	return strings.HasPrefix(name, "LC_") && name != "LC_ALL_PATH" || matches(name, harmlessVariables)
+	return strings.HasPrefix(name, "LC_") || matches(name, harmlessVariables)
 }
 
 const (

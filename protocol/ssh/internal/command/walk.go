@@ -197,6 +197,10 @@ func (j *judge) binary(b *syntax.BinaryCmd) {
 		j.stmt(b.X)
 		ok := j.ok
 		j.stmt(b.Y)
+		if leaves(b.Y) {
+			j.cwd, j.ok = ok, ok // "cd x || exit"
+			return
+		}
 		j.cwd = union(j.cwd, ok)
 		j.ok = j.cwd
 	case syntax.Pipe, syntax.PipeAll:
@@ -213,6 +217,12 @@ func (j *judge) binary(b *syntax.BinaryCmd) {
 	default:
 		j.unknown("an operator that is not known")
 	}
+}
+
+// leaves reports whether nothing of the line runs after s.
+func leaves(s *syntax.Stmt) bool {
+	c, ok := s.Cmd.(*syntax.CallExpr)
+	return ok && len(c.Args) > 0 && c.Args[0].Lit() == "exit" && !s.Background
 }
 
 // movesAbout reports whether the working directory may change in n.
@@ -270,7 +280,7 @@ func (j *judge) arith(x syntax.ArithmExpr) {
 	case *syntax.ParenArithm:
 		j.arith(x.X)
 	case *syntax.Word:
-		if a := j.word(x); !a.exact || !number(a.text) {
+		if !j.word(x).digits {
 			j.code("arithmetic with more than numbers")
 		}
 	default:
@@ -303,7 +313,7 @@ func (j *judge) test(x syntax.TestExpr) {
 		case syntax.TsEql, syntax.TsNeq, syntax.TsLeq, syntax.TsGeq, syntax.TsLss, syntax.TsGtr:
 			for _, side := range [...]syntax.TestExpr{x.X, x.Y} {
 				if w, ok := side.(*syntax.Word); ok {
-					if a := j.word(w); !a.exact || !number(a.text) {
+					if !j.word(w).digits {
 						j.code("arithmetic with more than numbers")
 					}
 				} else {

@@ -21,6 +21,8 @@ type arg struct {
 	home bool
 	// many: it may become several words, or none.
 	many bool
+	// digits: it is a number, whichever.
+	digits bool
 	// fd: it names a file of the shell's own making, as <(…) does.
 	fd bool
 }
@@ -62,9 +64,10 @@ func (j *judge) word(w *syntax.Word) arg {
 	a := arg{exact: true}
 	var b strings.Builder
 	var bare strings.Builder // what is not quoted, for what is special in it
-	for i, p := range w.Parts {
-		j.part(&a, &b, &bare, p, i == 0, i == len(w.Parts)-1)
+	for i := range w.Parts {
+		j.part(&a, &b, &bare, w.Parts, i)
 	}
+	a.digits = number(b.String()) || len(w.Parts) == 1 && counts(w.Parts[0])
 	if !a.exact && !a.glob {
 		return a
 	}
@@ -85,7 +88,8 @@ func (j *judge) word(w *syntax.Word) arg {
 }
 
 // part adds a part of a word. Once the word is not exact, text is complete.
-func (j *judge) part(a *arg, b, bare *strings.Builder, p syntax.WordPart, first, last bool) {
+func (j *judge) part(a *arg, b, bare *strings.Builder, w []syntax.WordPart, i int) {
+	p, first, last := w[i], i == 0, i == len(w)-1
 	vague := func(many bool) {
 		if a.exact {
 			a.text = b.String()
@@ -131,7 +135,7 @@ func (j *judge) part(a *arg, b, bare *strings.Builder, p syntax.WordPart, first,
 				b.WriteString(unescape(q.Value))
 			case *syntax.ParamExp:
 				j.param(q)
-				if homeVariable(q) && first && k == 0 && b.Len() == 0 && homeEnds(p.Parts, k, last) {
+				if homeVariable(q) && first && k == 0 && b.Len() == 0 && (homeEnds(p.Parts, k, last) || len(p.Parts) == 1 && homeEnds(w, i, last)) {
 					b.WriteByte('~')
 					a.home = true
 					continue
@@ -144,6 +148,11 @@ func (j *judge) part(a *arg, b, bare *strings.Builder, p syntax.WordPart, first,
 		}
 	case *syntax.ParamExp:
 		j.param(p)
+		if homeVariable(p) && first && b.Len() == 0 && homeEnds(w, i, true) {
+			b.WriteByte('~')
+			a.home = true
+			return
+		}
 		vague(true)
 	case *syntax.ProcSubst:
 		j.inside(p)
@@ -159,6 +168,19 @@ func (j *judge) part(a *arg, b, bare *strings.Builder, p syntax.WordPart, first,
 		j.inside(p)
 		vague(true)
 	}
+}
+
+// counts reports whether a part of a word can only be a number.
+func counts(p syntax.WordPart) bool {
+	switch p := p.(type) {
+	case *syntax.DblQuoted:
+		return len(p.Parts) == 1 && counts(p.Parts[0])
+	case *syntax.ArithmExp:
+		return true
+	case *syntax.ParamExp:
+		return p.Length || p.Param != nil && p.Exp == nil && p.Repl == nil && p.Slice == nil && !p.Excl && matches(p.Param.Value, "? # $ PIPESTATUS")
+	}
+	return false
 }
 
 // homeVariable reports whether p is $HOME.
@@ -282,6 +304,9 @@ func (j *judge) param(p *syntax.ParamExp) {
 func (j *judge) redirects(list []*syntax.Redirect) {
 	for _, r := range list {
 		a := j.word(r.Word)
+		if r.N != nil && strings.HasPrefix(r.N.Value, "{") {
+			j.assigned(strings.Trim(r.N.Value, "{}"), false)
+		}
 		input0 := r.N == nil || r.N.Value == "0"
 		switch r.Op {
 		case syntax.RdrOut, syntax.RdrClob, syntax.RdrAll, syntax.RdrAllClob:

@@ -370,6 +370,11 @@ func (c *call) container() {
 		case "exec", "run", "attach", "debug":
 			c.maybeTyped()
 		default:
+			for _, a := range c.args {
+				if !a.exact || strings.Contains(strings.ToLower(a.text), "secret") {
+					c.does |= credential
+				}
+			}
 			c.sub(&r, c.options(&r))
 			return
 		}
@@ -399,10 +404,10 @@ func (c *call) interactive() {
 		c.does |= read
 	case c.name == "crontab" && len(c.args) > 0 && c.args[0].exact && c.args[0].text == "-r":
 		c.does |= write | destroy | code | opaque
-	case c.name == "crontab" && len(c.args) == 1 && c.args[0].exact && c.args[0].text != "-e":
+	case c.name == "crontab" && len(c.args) > 0 && !(len(c.args) == 1 && c.args[0].exact && c.args[0].text == "-e"):
 		c.opaque(write|destroy|code, "what it installs is run later")
-		if c.args[0].text != "-" {
-			c.touch(c.args[0], read)
+		if a := c.args[len(c.args)-1]; !a.option() && a.text != "-" {
+			c.touch(a, read)
 		}
 	default:
 		c.typed()
@@ -415,6 +420,11 @@ func (c *call) pager() {
 	if c.terminal {
 		c.typed()
 		return
+	}
+	for _, a := range c.args {
+		if a.exact && strings.HasPrefix(a.text, "+") {
+			c.opaque(code, "a command of it")
+		}
 	}
 	switch c.name {
 	case "less", "more", "most":
