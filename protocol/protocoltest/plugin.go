@@ -118,7 +118,6 @@ func (p *Plugin) validate() error {
 	need("Denied", p.Denied != "")
 	need("Asked", p.Asked != "")
 	need("Large", p.Large != "")
-	need("Unknown", len(p.Unknown) > 0)
 	need("Canary", len(p.Canary) > 0)
 	need("Secret", len(p.Secret) >= 8)
 	need("Masks", len(p.Masks) > 0)

@@ -150,6 +150,9 @@ func unknown(t testing.TB, p *Plugin) {
 
 // sendUnknown sends Plugin.Unknown as it is and looks for an answer.
 func sendUnknown(t testing.TB, p *Plugin, conn net.Conn) {
+	if len(p.Unknown) == 0 {
+		t.Fatalf("protocoltest: Plugin lacks Unknown, and the client is no Unknowner")
+	}
 	if _, err := conn.Write(p.Unknown); err != nil {
 		t.Fatalf("protocoltest: %v", err)
 	}

@@ -31,7 +31,10 @@ type provenKey struct{}
 const version = "SSH-2.0-Sallyport"
 
 func (a *authentication) config(keys []xssh.Signer) *xssh.ServerConfig {
-	c := &xssh.ServerConfig{ServerVersion: version, MaxAuthTries: 6}
+	c := &xssh.ServerConfig{
+		Config: algorithms(), PublicKeyAuthAlgorithms: xssh.SupportedAlgorithms().PublicKeyAuths,
+		ServerVersion: version, MaxAuthTries: 6,
+	}
 	for _, k := range keys {
 		c.AddHostKey(k)
 	}
@@ -45,6 +48,13 @@ func (a *authentication) config(keys []xssh.Signer) *xssh.ServerConfig {
 		c.KeyboardInteractiveCallback = a.keyboard
 	}
 	return c
+}
+
+// algorithms is what the gateway offers on both sides: what x/crypto has
+// without known weaknesses, which is the greater part of OpenSSH's defaults.
+func algorithms() xssh.Config {
+	all := xssh.SupportedAlgorithms()
+	return xssh.Config{KeyExchanges: all.KeyExchanges, Ciphers: all.Ciphers, MACs: all.MACs}
 }
 
 func (a *authentication) serves(scheme identity.Scheme) bool {

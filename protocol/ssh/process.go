@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -162,6 +163,12 @@ func (m *process) finish(e ended) {
 	m.mu.Lock()
 	aborted := m.aborted
 	m.mu.Unlock()
+	if e.kind == "" { // perhaps because a connection is lost, which is about to be said
+		select {
+		case <-ch.ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 	switch {
 	case aborted != "":
 		e = ended{outcome: protocol.Outcome{Result: protocol.Aborted, Text: aborted}}

@@ -34,7 +34,7 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 		return nil, &protocol.Failure{Public: "the gateway cannot check the target's host key", Err: err}
 	}
 	where := s.Target()
-	verify, algorithms, err := checker.For(where.Address)
+	verify, hostAlgorithms, err := checker.For(where.Address)
 	if err != nil {
 		return nil, &protocol.Failure{Public: fmt.Sprintf("the address of target %q is none", where.Name), Err: err}
 	}
@@ -54,7 +54,7 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 	_ = conn.SetDeadline(deadline)
 	var unknown error
 	client, channels, requests, err := xssh.NewClientConn(conn, where.Address, &xssh.ClientConfig{
-		User: login.User, Auth: methods, ClientVersion: version, HostKeyAlgorithms: algorithms,
+		Config: algorithms(), User: login.User, Auth: methods, ClientVersion: version, HostKeyAlgorithms: hostAlgorithms,
 		HostKeyCallback: func(name string, remote net.Addr, key xssh.PublicKey) error {
 			unknown = verify(name, remote, key)
 			return unknown
