@@ -29,7 +29,37 @@ import (
 
 const serverProgram = "/usr/lib/openssh/sftp-server"
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(pipeTo); addr != "" {
+		os.Exit(pipe(addr, os.Getenv(pipeToken)))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// With these in its environment the test's binary is what OpenSSH's sftp runs
+// in place of ssh: it connects its standard input and output with a gateway.
+const (
+	pipeTo    = "SALLYPORT_TEST_SFTP_PIPE_TO"
+	pipeToken = "SALLYPORT_TEST_SFTP_PIPE_TOKEN"
+)
+
+func pipe(addr, token string) int {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 1
+	}
+	if _, err := io.WriteString(c, token+"\n"); err != nil {
+		return 1
+	}
+	go func() {
+		_, _ = io.Copy(c, os.Stdin)
+		_ = c.(*net.TCPConn).CloseWrite()
+	}()
+	if _, err := io.Copy(os.Stdout, c); err != nil {
+		return 1
+	}
+	return 0
+}
 
 // carrier is a protocol that carries nothing but one sftp subsystem: a line
 // with a token, then packets.

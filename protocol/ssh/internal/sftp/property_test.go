@@ -158,7 +158,7 @@ func tree(t *testing.T, root string) []string {
 
 // Through the gateway the same happens as without it.
 func TestSameAsDirect(t *testing.T) {
-	rounds, steps := 6, 150
+	rounds, steps := 4, 120
 	if os.Getenv("SALLYPORT_SOAK") == "1" {
 		rounds = 60
 	}

@@ -12,9 +12,9 @@ const (
 	firstBuffer = 32 << 10
 	// mostBuffer is how much is gathered at most; a whole packet fits.
 	mostBuffer = 512 << 10
-	// buffers is how many there are: one is filled, one is forwarded, one is
-	// digested.
-	buffers = 3
+	// buffers is how many there are: one is filled, so that an end shows early,
+	// one waits, one is forwarded, one is digested.
+	buffers = 4
 )
 
 // source reads a stream ahead, by a buffer, and cuts it into batches of whole
@@ -30,7 +30,7 @@ type source struct {
 }
 
 func newSource(ctx context.Context, r io.Reader, ended func()) *source {
-	s := &source{ctx: ctx, r: r, ended: ended, batches: make(chan []byte), free: make(chan []byte, buffers)}
+	s := &source{ctx: ctx, r: r, ended: ended, batches: make(chan []byte, 1), free: make(chan []byte, buffers)}
 	for range buffers {
 		s.free <- nil
 	}
