@@ -1,6 +1,6 @@
 // Auditor looks into a journal: it lists sessions, shows one as a timeline,
-// follows what happens, verifies, and exports. It changes nothing and works
-// while a gateway writes.
+// replays terminals, follows what happens, verifies, and exports. It changes
+// nothing and works while a gateway writes.
 package main
 
 import (
@@ -61,6 +61,8 @@ func commands() []command {
 			"Lists the sessions that match the filters, oldest first."},
 		{"show", "SESSION", "show one session as a timeline", (*app).show,
 			"Shows what happened in a session, with the first rows of results where\na renderer for the protocol is built in."},
+		{"replay", "SESSION [EXCHANGE]", "write what a terminal showed", (*app).replay,
+			"Writes what a shell or command printed, as text to read or as a recording\nfor the asciinema player: the session's first, or the exchange of that number.\nPlay recordings of targets that you do not trust in a browser: in a terminal,\n\"asciinema play\" sends it the escape sequences as they were."},
 		{"tail", "", "follow what is recorded", (*app).tail,
 			"Prints events as they are recorded, until interrupted."},
 		{"verify", "", "prove that nothing was changed", (*app).verify,
@@ -117,7 +119,7 @@ func (a *app) exit(name string, err error) int {
 func (a *app) usage(w io.Writer) {
 	fmt.Fprint(w, "Auditor looks into a Sallyport journal.\n\nUsage:\n\n  auditor COMMAND -journal DIR [flags]\n\nCommands:\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-17s %s\n", strings.TrimSpace(c.name+" "+c.args), c.short)
+		fmt.Fprintf(w, "  %-27s %s\n", strings.TrimSpace(c.name+" "+c.args), c.short)
 	}
 	fmt.Fprint(w, `
 "auditor COMMAND -h" explains a command and its flags. The directory can also
