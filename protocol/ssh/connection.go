@@ -78,12 +78,13 @@ func (c *connection) run(channels <-chan xssh.NewChannel, requests <-chan *xssh.
 	return c.cause
 }
 
-// fail ends the session: err is told on every channel where it can be told,
-// and the connections are closed, so that whoever waits for them returns. Only
-// the first call counts; nil is an end in order.
+// fail ends the session: the target hears no more, err is told on every channel
+// where it can be told, and the connections are closed, so that whoever waits
+// for them returns. Only the first call counts; nil is an end in order.
 func (c *connection) fail(err error) {
 	c.failed.Do(func() {
 		c.cause = err
+		c.target.Close()
 		if err == nil {
 			c.cancel(errClientGone)
 		} else {
@@ -91,7 +92,6 @@ func (c *connection) fail(err error) {
 			c.farewell(protocol.Public(err))
 		}
 		c.client.Close()
-		c.target.Close()
 	})
 }
 

@@ -43,7 +43,11 @@ type ended struct {
 func (m *process) run(r *xssh.Request, requests <-chan *xssh.Request) {
 	ch := m.ch
 	defer m.to.Close()
-	defer context.AfterFunc(ch.ctx, func() { m.to.Close() })()
+	defer context.AfterFunc(ch.ctx, func() {
+		if ch.c.ctx.Err() == nil { // else the connection is closed, without another word
+			m.to.Close()
+		}
+	})()
 	m.results = make(chan ended, 1)
 	ch.c.work.Go(func() { m.results <- m.result(requests) })
 
@@ -214,6 +218,7 @@ func (m *process) broken(err error) {
 		m.mu.Unlock()
 	} else if m.ch.c.s.Context().Err() != nil {
 		m.ch.c.fail(err)
+		return
 	}
 	m.to.Close()
 }

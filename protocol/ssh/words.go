@@ -47,9 +47,10 @@ func (ch *sessionChannel) waiting(p protocol.Pending) {
 // end says why and ends the channel with a status of the gateway's own.
 func (ch *sessionChannel) end(why string, status uint32) {
 	ch.once.Do(func() {
-		if err := ch.say(why); err == nil {
-			ch.exit("exit-status", xssh.Marshal(exitStatus{status}))
+		if err := ch.say(why); err != nil { // the session is over
+			_, _ = ch.client.Stderr().Write(ch.words(why))
 		}
+		ch.exit("exit-status", xssh.Marshal(exitStatus{status}))
 		ch.client.Close()
 	})
 }
@@ -58,12 +59,12 @@ func (ch *sessionChannel) end(why string, status uint32) {
 func (ch *sessionChannel) fatal(why string) {
 	ch.once.Do(func() {
 		_, _ = ch.client.Stderr().Write(ch.words(why))
-		ch.exit("exit-status", xssh.Marshal(exitStatus{exitGateway}))
-		ch.client.Close()
+		_, _ = ch.client.SendRequest("exit-status", false, xssh.Marshal(exitStatus{exitGateway}))
+		ch.client.Close() // without CloseWrite, which may not run beside a Write
 	})
 }
 
-// exit says how the command ended.
+// exit says how the command ended. Nothing writes to the channel any more.
 func (ch *sessionChannel) exit(kind string, payload []byte) {
 	_ = ch.client.CloseWrite()
 	_, _ = ch.client.SendRequest(kind, false, payload)
