@@ -97,10 +97,13 @@ func (j *judge) run(args []arg) protocol.Effects {
 	return c.does
 }
 
+// longestName is how long a program's name may be, its path included.
+const longestName = 255
+
 // program returns the name by which a command is known, and whether that is the
 // system's own program: one without a path, or in a directory of the system.
 func program(a arg) (name string, standard bool) {
-	if !a.exact || a.text == "" {
+	if !a.exact || a.text == "" || len(a.text) > longestName {
 		return "", false
 	}
 	if a.home {
@@ -174,6 +177,9 @@ func (c *call) judgeProgram() {
 // judgeRow judges a call by its row of the table.
 func (c *call) judgeRow(r row) {
 	c.does |= r.does
+	if r.does == everything {
+		c.remark(c.name + ": can do anything")
+	}
 	if r.pages && c.terminal {
 		c.opaque(code, "its pager can run commands in a terminal")
 	}

@@ -206,6 +206,9 @@ func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool
 	case readOption:
 		c.touch(value, read)
 	case writeOption:
+		if value.text == "-" && (c.name == "curl" || c.name == "wget") {
+			return true // standard output
+		}
 		c.touch(value, write|destroy)
 	case addOption:
 		c.touch(value, write)

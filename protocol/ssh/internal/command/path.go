@@ -34,13 +34,13 @@ func (j *judge) path(a arg, e protocol.Effects) protocol.Effects {
 	}
 	names := j.names(a)
 	if names == nil {
-		e |= protocol.Opaque
+		e |= protocol.Opaque | meaning(a.text, e, a.glob)
 		j.remark("a path that depends on the working directory")
 		names = []string{unnamed}
 	}
 	all := e
 	for _, name := range names {
-		more := e | meaning(name, e)
+		more := e | meaning(name, e, a.glob)
 		j.object("path", name, more)
 		all |= more
 	}
@@ -116,7 +116,7 @@ func device(s string) deviceKind {
 
 // meaning returns what touching a file means beyond the file itself: that it
 // holds credentials, says who may do what, or is code that will be run.
-func meaning(name string, e protocol.Effects) protocol.Effects {
+func meaning(name string, e protocol.Effects, glob bool) protocol.Effects {
 	var more protocol.Effects
 	lower := strings.ToLower(name)
 	base := path.Base(lower)
@@ -124,7 +124,7 @@ func meaning(name string, e protocol.Effects) protocol.Effects {
 		if part == "" {
 			continue
 		}
-		if secretName(part) && !strings.HasSuffix(base, ".pub") {
+		if secretName(part, glob) && !strings.HasSuffix(base, ".pub") {
 			more |= protocol.Credential
 		}
 	}
@@ -159,13 +159,13 @@ const (
 		"/etc/apt /etc/yum.repos.d /etc/modprobe.d /etc/udev /etc/ssh ~/.config/systemd ~/.config/autostart ~/.config/fish ~/.local/bin ~/bin .config/systemd .local/bin bin"
 )
 
-// secretName reports whether a part of a path, which may be a pattern, can be
+// secretName reports whether a part of a path, which may be of a pattern, can be
 // one of secretNames.
-func secretName(part string) bool {
+func secretName(part string, glob bool) bool {
 	if matches(part, secretNames) {
 		return true
 	}
-	if !strings.ContainsAny(part, "*?[") || strings.Trim(part, "*") == "" || strings.HasPrefix(part, "*.") {
+	if !glob || !strings.ContainsAny(part, "*?[") || strings.Trim(part, "*") == "" || strings.HasPrefix(part, "*.") {
 		return false // "*" is Opaque as it is
 	}
 	for name := range strings.FieldsSeq(secretNames) {
