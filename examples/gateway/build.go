@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -53,7 +54,7 @@ func (s *settings) build(log recorder.Log, m *members, p *people, logger *slog.L
 	l := s.Limits
 	b := proxy.New(s.Name).
 		Logger(logger).
-		Identify(m.list...).
+		Identify(m.with(s.ssh)...).
 		Record(log).
 		Mask(s.masks...).
 		Approve(s.rules, p.approvers...).
@@ -74,16 +75,23 @@ func (s *settings) build(log recorder.Log, m *members, p *people, logger *slog.L
 	}
 	// Listeners that are alike share a plugin, and with it one SQL parser.
 	plugins := map[postgresListener]*postgres.Plugin{}
+	secureShell := s.sshPlugin()
 	for _, from := range s.Listeners {
+		targets := s.targetsOf(from)
+		if from.protocol() == "ssh" {
+			b.Listen(from.Address, secureShell, targets[0], targets[1:]...)
+			continue
+		}
 		kind := postgresListener{from.scheme(), from.requireTLS()}
 		if plugins[kind] == nil {
 			plugins[kind] = s.plugin(kind)
 		}
-		targets := s.targetsOf(from)
 		b.Listen(from.Address, plugins[kind], targets[0], targets[1:]...)
 	}
 	return b.Build()
 }
+
+func (l listenerConfig) protocol() string { return cmp.Or(l.Protocol, "postgres") }
 
 // postgresListener is what a listener can choose for its clients.
 type postgresListener struct {

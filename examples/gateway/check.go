@@ -18,6 +18,7 @@ func (c *checker) check() {
 	c.checkIdentity()
 	c.checkTargets()
 	c.checkListeners()
+	c.checkSSH()
 	c.checkRules()
 	c.checkApprovers()
 	c.checkMasks()
@@ -54,6 +55,17 @@ func (c *checker) checkTargets() {
 		}
 		seen[t.Name] = true
 		c.address(at+".address", t.Address)
+		switch c.speaks(t.Name) {
+		case "ssh":
+			c.checkSSHTarget(at, t)
+			continue
+		case "postgres":
+		default: // what it speaks is complained about
+			continue
+		}
+		if t.Login.Authority != "" {
+			c.wrong(at+".login.authority", "is for SSH; PostgreSQL takes password, or cert and key")
+		}
 		c.oneOf(at+".tls.mode", t.TLS.Mode, "verify-full", "disable")
 		if t.TLS.Mode == "disable" && (t.TLS.CA != "" || t.TLS.ServerName != "") {
 			c.wrong(at+".tls.mode", "disable makes ca and server_name useless; leave them out, or use verify-full")
@@ -80,6 +92,10 @@ func (c *checker) checkListeners() {
 	for i, l := range c.Listeners {
 		at := fmt.Sprintf("listeners[%d]", i)
 		c.address(at+".address", l.Address)
+		c.oneOf(at+".protocol", l.Protocol, "postgres", "ssh")
+		if l.protocol() == "ssh" && (l.Scheme != "" || l.RequireTLS != nil) {
+			c.wrong(at+".protocol", "ssh has neither scheme nor require_tls; leave them out")
+		}
 		c.oneOf(at+".scheme", l.Scheme, "auto", "scram", "token")
 		c.need(at+".targets", len(l.Targets) > 0, "the names of the targets behind the listener")
 		seen := map[string]bool{}
@@ -89,10 +105,12 @@ func (c *checker) checkListeners() {
 				c.wrong(field, "there is no target %q", name)
 			case seen[name]:
 				c.wrong(field, "target %q is there twice", name)
+			case c.speaks(name) != l.protocol():
+				c.wrong(field, "target %q is behind a listener of %s already", name, c.speaks(name))
 			}
 			seen[name] = true
 		}
-		if l.requireTLS() && c.Certificate == nil {
+		if l.protocol() == "postgres" && l.requireTLS() && c.Certificate == nil {
 			if l.RequireTLS != nil {
 				c.wrong(at+".require_tls", "needs a certificate for the gateway")
 			} else {

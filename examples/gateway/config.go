@@ -14,6 +14,7 @@ type config struct {
 	Targets     []targetConfig     `yaml:"targets"`
 	Listeners   []listenerConfig   `yaml:"listeners"`
 	Postgres    postgresConfig     `yaml:"postgres"`
+	SSH         sshConfig          `yaml:"ssh"`
 	Rules       []ruleConfig       `yaml:"rules"`
 	Approvers   approversConfig    `yaml:"approvers"`
 	Masks       masksConfig        `yaml:"masks"`
@@ -38,9 +39,10 @@ type certificateConfig struct {
 }
 
 type identityConfig struct {
-	Tokens        *tokensConfig `yaml:"tokens"`
-	OIDC          []oidcConfig  `yaml:"oidc"`
-	OutliveExpiry bool          `yaml:"outlive_expiry"`
+	Tokens        *tokensConfig      `yaml:"tokens"`
+	OIDC          []oidcConfig       `yaml:"oidc"`
+	SSH           *sshIdentityConfig `yaml:"ssh"`
+	OutliveExpiry bool               `yaml:"outlive_expiry"`
 }
 
 type oidcConfig struct {
@@ -74,13 +76,15 @@ type tlsConfig struct {
 }
 
 type loginConfig struct {
-	User     string `yaml:"user"`
-	Password secret `yaml:"password"`
-	Cert     string `yaml:"cert"`
-	Key      string `yaml:"key"`
+	User      string `yaml:"user"`
+	Password  secret `yaml:"password"`
+	Cert      string `yaml:"cert"`
+	Key       string `yaml:"key"`
+	Authority string `yaml:"authority"`
 }
 
 type listenerConfig struct {
+	Protocol   string   `yaml:"protocol"`
 	Address    string   `yaml:"address"`
 	Targets    []string `yaml:"targets"`
 	Scheme     string   `yaml:"scheme"`

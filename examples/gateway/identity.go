@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/identity"
@@ -9,7 +10,7 @@ import (
 )
 
 func (c *checker) checkIdentity() {
-	c.need("identity", c.Identity.Tokens != nil || len(c.Identity.OIDC) > 0, "a gateway must know who asks; give tokens, oidc or both")
+	c.need("identity", c.Identity.Tokens != nil || len(c.Identity.OIDC) > 0 || c.Identity.SSH != nil, "a gateway must know who asks; give tokens, oidc, ssh or several")
 	if t := c.Identity.Tokens; t != nil {
 		if t.Issuer == "" {
 			t.Issuer = "static"
@@ -17,6 +18,16 @@ func (c *checker) checkIdentity() {
 		if c.need("identity.tokens.file", t.File != "", "the file that `gateway token new` writes lines for") {
 			list, problems := readTokens(t.File)
 			c.tokens = list
+			c.problems = append(c.problems, problems...)
+		}
+	}
+	if s := c.Identity.SSH; s != nil {
+		if s.Issuer == "" {
+			s.Issuer = "keys"
+		}
+		if c.need("identity.ssh.file", s.File != "", "the file that lists keys and authorities") {
+			members, problems := readSSHMembers(s.Issuer, s.File)
+			c.ssh = members
 			c.problems = append(c.problems, problems...)
 		}
 	}
@@ -59,8 +70,8 @@ func (o oidcConfig) authenticator() (*oidc.Authenticator, error) {
 // tokens stay the same object: for names that it does not know it makes up
 // salts, which would give the names away if they changed with a reload.
 type members struct {
-	static *identity.Tokens // nil for none
-	list   []identity.Authenticator
+	static  *identity.Tokens // nil for none
+	issuers []identity.Authenticator
 }
 
 func (s *settings) members() (*members, error) {
@@ -71,20 +82,33 @@ func (s *settings) members() (*members, error) {
 			return nil, err
 		}
 		m.static = tokens
-		m.list = append(m.list, tokens)
 	}
 	for _, issuer := range s.issuers {
-		m.list = append(m.list, issuer)
+		m.issuers = append(m.issuers, issuer)
 	}
 	return m, nil
 }
 
-// expired returns the names of the static tokens that have ended at t.
+// with returns everyone who may come, with those of ssh.
+func (m *members) with(ssh sshMembers) []identity.Authenticator {
+	var list []identity.Authenticator
+	if m.static != nil {
+		list = append(list, m.static)
+	}
+	return slices.Concat(list, m.issuers, ssh.lists)
+}
+
+// expired returns the names of the static tokens and SSH keys that have ended at t.
 func (s *settings) expired(t time.Time) []string {
 	var names []string
 	for _, token := range s.tokens {
 		if !token.Expires.IsZero() && !t.Before(token.Expires) {
 			names = append(names, token.Name)
+		}
+	}
+	for _, key := range s.ssh.keys {
+		if !key.Expires.IsZero() && !t.Before(key.Expires) {
+			names = append(names, key.Name)
 		}
 	}
 	return names

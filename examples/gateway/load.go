@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	xssh "golang.org/x/crypto/ssh"
+
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/identity/oidc"
@@ -20,6 +22,8 @@ type settings struct {
 	masks       []mask.Rule
 	tokens      []identity.Token
 	issuers     []*oidc.Authenticator
+	ssh         sshMembers
+	hostKeys    []xssh.Signer
 	certificate *tls.Certificate // nil for none
 }
 
@@ -56,9 +60,17 @@ func (c *checker) locate() {
 	if c.Identity.Tokens != nil {
 		paths = append(paths, &c.Identity.Tokens.File)
 	}
+	if c.Identity.SSH != nil {
+		paths = append(paths, &c.Identity.SSH.File)
+	}
+	for _, list := range [][]string{c.SSH.HostKeys, c.SSH.KnownHosts} {
+		for i := range list {
+			paths = append(paths, &list[i])
+		}
+	}
 	for i := range c.Targets {
 		t := &c.Targets[i]
-		paths = append(paths, &t.TLS.CA, &t.Login.Cert, &t.Login.Key, &t.Login.Password.file)
+		paths = append(paths, &t.TLS.CA, &t.Login.Cert, &t.Login.Key, &t.Login.Authority, &t.Login.Password.file)
 	}
 	for i := range c.Approvers.Webhooks {
 		paths = append(paths, &c.Approvers.Webhooks[i].Secret.file)

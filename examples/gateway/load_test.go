@@ -40,18 +40,22 @@ func TestTheExplainedFileIsGood(t *testing.T) {
 	s, err := load("gateway.yaml", false)
 	require.NoError(t, err)
 	assert.Equal(t, "agents", s.Name)
-	assert.Len(t, s.rules, 4)
+	assert.Len(t, s.rules, 7)
 	assert.Len(t, s.masks, 4)
 	assert.Equal(t, protocol.Read|protocol.Write, s.rules[0].Effects)
 	assert.Equal(t, protocol.Ask, s.rules[2].Verdict)
 	assert.Equal(t, 5*time.Minute, s.rules[2].Timeout)
 	assert.Equal(t, size(64<<20), s.Record.SegmentSize)
 	assert.Equal(t, "journal", s.Record.Dir)
+	assert.Len(t, s.SSH.KnownHostLines, 1)
+	assert.Equal(t, []string{"LANG", "LC_*"}, s.SSH.Env)
 
 	_, err = load("gateway.yaml", true)
 	require.Error(t, err)
 	assert.ErrorContains(t, err, "admin.token: the environment variable SALLYPORT_ADMIN_TOKEN is not set")
 	assert.ErrorContains(t, err, "targets[0].login.password: the environment variable SHOP_PASSWORD is not set")
+	assert.ErrorContains(t, err, "targets[1].login.authority: authority: no such file or directory")
+	assert.ErrorContains(t, err, `ssh.host_keys[0]: host_key: there is no such file; ssh-keygen -q -t ed25519 -N "" -f host_key makes one`)
 }
 
 // What the sample's rules say, as a table: copy this together with the rules.
@@ -67,7 +71,10 @@ func TestTheExplainedRules(t *testing.T) {
 		}
 		return op
 	}
-	proxytest.Policy(t, s.rules, []proxytest.Case{
+	run := func(verb string, effects protocol.Effects) protocol.Operation {
+		return protocol.Operation{Verb: verb, Effects: effects, Objects: []protocol.Object{{Kind: "command", Name: "x", Effects: effects}}}
+	}
+	cases := []proxytest.Case{
 		{Name: "reading", Principal: coder, Operation: on("select", protocol.Read, "customers", "public.orders"), Want: protocol.Allow, Rule: "read and write the shop"},
 		{Name: "writing", Principal: coder, Operation: on("insert", protocol.Write, "orders"), Want: protocol.Allow},
 		{Name: "another table", Principal: coder, Operation: on("select", protocol.Read, "customers", "invoices"), Want: protocol.Deny},
@@ -80,7 +87,27 @@ func TestTheExplainedRules(t *testing.T) {
 		{Name: "the payroll", Principal: coder, Operation: on("select", protocol.Read, "customers", "hr.payroll"), Want: protocol.Deny, Rule: "never the payroll"},
 		{Name: "what nobody sees into", Principal: coder, Operation: on("do", protocol.Everything), Want: protocol.Deny, Rule: "never the payroll"},
 		{Name: "a stranger", Principal: stranger, Operation: on("select", protocol.Read, "customers"), Want: protocol.Deny},
-	})
+	}
+	for i := range cases {
+		cases[i].Target = "shop"
+	}
+	for _, c := range []proxytest.Case{
+		{Name: "a command that reads", Principal: coder, Operation: run("exec", protocol.Read), Want: protocol.Allow, Rule: "looking around on web1"},
+		{Name: "a download", Principal: coder, Operation: run("scp.download", protocol.Read), Want: protocol.Allow},
+		{Name: "SFTP itself", Principal: coder, Operation: protocol.Operation{Verb: "sftp"}, Want: protocol.Allow},
+		{Name: "an upload by SFTP", Principal: coder, Operation: run("sftp.write", protocol.Write), Want: protocol.Ask, Rule: "changing web1 needs a person"},
+		{Name: "rm", Principal: coder, Operation: run("exec", protocol.Write|protocol.Destroy), Want: protocol.Ask},
+		{Name: "a private key", Principal: coder, Operation: run("exec", protocol.Read|protocol.Credential), Want: protocol.Ask},
+		{Name: "a program that is not known", Principal: coder, Operation: run("exec", protocol.Code|protocol.Opaque), Want: protocol.Ask},
+		{Name: "a shell", Principal: coder, Operation: run("shell", protocol.Everything), Want: protocol.Deny, Rule: "agents get exec, not shells"},
+		{Name: "a forwarded port", Principal: coder, Operation: run("forward.connect", protocol.Everything), Want: protocol.Deny},
+		{Name: "a stranger's command", Principal: stranger, Operation: run("exec", protocol.Read), Want: protocol.Deny},
+		{Name: "a stranger is not asked about", Principal: stranger, Operation: run("exec", protocol.Destroy), Want: protocol.Deny},
+	} {
+		c.Target = "web1"
+		cases = append(cases, c)
+	}
+	proxytest.Policy(t, s.rules, cases)
 }
 
 func TestMinimal(t *testing.T) {

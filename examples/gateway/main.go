@@ -1,5 +1,5 @@
-// Command gateway is a complete Sallyport gateway for PostgreSQL, set up by
-// one YAML file. It is made to be copied and changed: gateway.yaml explains
+// Command gateway is a complete Sallyport gateway for PostgreSQL and SSH, set
+// up by one YAML file. It is made to be copied and changed: gateway.yaml explains
 // every field.
 //
 //	gateway run FILE                     serve until SIGTERM; SIGHUP reloads
@@ -19,7 +19,7 @@ import (
 )
 
 const usage = `Usage:
-  gateway run FILE                        serve; SIGHUP reloads rules, masks, tokens, certificate
+  gateway run FILE                        serve; SIGHUP reloads rules, masks, tokens, keys, certificate
   gateway check [-without-secrets] FILE   say what is wrong in FILE and do nothing else
   gateway token new [-group G]... NAME    make a token for an agent and the line that admits it
 

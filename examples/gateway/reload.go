@@ -21,7 +21,8 @@ type reloader struct {
 	logger  *slog.Logger
 }
 
-// reload reads the file again and swaps rules, masks, tokens and certificate.
+// reload reads the file again and swaps rules, masks, tokens, SSH keys and
+// authorities, and the certificate.
 // After an error everything is as it was.
 func (r *reloader) reload(ctx context.Context) error {
 	next, err := load(r.started.file, true)
@@ -32,6 +33,7 @@ func (r *reloader) reload(ctx context.Context) error {
 	// gateway has taken the rest.
 	err = r.gw.Update(ctx, proxy.Change{
 		Policy: next.rules, Masks: append([]mask.Rule{}, next.masks...), Certificate: next.certificate,
+		Identity: r.members.with(next.ssh),
 	})
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func (r *reloader) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	r.logger.Info("configuration reloaded", "file", next.file, "rules", len(next.rules), "masks", len(next.masks), "tokens", len(next.tokens))
+	r.logger.Info("configuration reloaded", "file", next.file, "rules", len(next.rules), "masks", len(next.masks), "tokens", len(next.tokens), "ssh_keys", len(next.ssh.keys))
 	if changed := needRestart(&r.started.config, &next.config); len(changed) > 0 {
 		r.logger.Warn("these changes take a restart", "sections", strings.Join(changed, ", "))
 	}

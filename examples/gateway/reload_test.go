@@ -23,5 +23,6 @@ func TestNeedRestart(t *testing.T) {
 	after.Targets[0].Address = "elsewhere:1"
 	after.Limits.Idle = 1
 	after.Identity.OutliveExpiry = true
-	assert.ElementsMatch(t, []string{"certificate", "targets", "limits", "identity"}, needRestart(&before.config, &after.config))
+	after.SSH.Forward = true
+	assert.ElementsMatch(t, []string{"certificate", "targets", "limits", "identity", "ssh"}, needRestart(&before.config, &after.config))
 }

@@ -23,7 +23,7 @@ func (l logConfig) newLogger(w io.Writer) *slog.Logger {
 // run serves until ctx ends. Each value from hup reloads the configuration.
 func run(ctx context.Context, s *settings, hup <-chan os.Signal, logger *slog.Logger) (err error) {
 	for _, name := range s.expired(time.Now()) {
-		logger.Warn("a token has ended", "token", name)
+		logger.Warn("a token or key has ended", "name", name)
 	}
 	journal, err := s.openJournal(logger)
 	if err != nil {

@@ -64,10 +64,7 @@ func startBed(t *testing.T, rules string) *bed {
 		t: t, dir: dir, admin: filepath.Join(dir, "admin.sock"), psql: filepath.Join(pg.BinDir(), "psql"),
 		token: identity.NewToken(), log: &output{},
 	}
-	b.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", b.admin)
-	}}}
-	t.Cleanup(b.client.CloseIdleConnections)
+	b.administer()
 	hash, err := identity.HashToken(b.token)
 	require.NoError(t, err)
 	write(t, dir, "tokens.yaml", fmt.Sprintf("tokens:\n  - {name: coder, hash: %q, groups: [agents]}\n", hash))
@@ -97,6 +94,14 @@ approvers:
 
 	b.run()
 	return b
+}
+
+// administer makes a client for the admin interface.
+func (b *bed) administer() {
+	b.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", b.admin)
+	}}}
+	b.t.Cleanup(b.client.CloseIdleConnections)
 }
 
 // run starts the command as people do, built without the race detector, under

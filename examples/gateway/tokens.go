@@ -97,9 +97,9 @@ func newToken(name string, groups []string, out, explain io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(explain, `
-That is the token of %s, for the agent (as PGUSER=%s and PGPASSWORD). It is shown
-this once and kept nowhere. Add this line to the tokens file, under "tokens:", and
-send the gateway a SIGHUP:
+That is the token of %s, for the agent: its password, with %s as the user (PGUSER
+and PGPASSWORD, or what ssh asks for). It is shown this once and kept nowhere. Add
+this line to the tokens file, under "tokens:", and send the gateway a SIGHUP:
 
   - {name: %q, hash: %q%s}
 `, name, name, name, hash, in)
