@@ -235,3 +235,16 @@ func dialer(conns chan<- net.Conn) func(context.Context, string, string) (net.Co
 		return c, err
 	}
 }
+
+// exampleKey makes a key where there is no test to fail.
+func exampleKey() xssh.Signer {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	signer, err := xssh.NewSignerFromKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return signer
+}
