@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func (r *relay) answers() error {
 			return ErrTargetLost
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrTargetLost, err)
+			return r.lost(err)
 		}
 		for rest := batch; len(rest) > 0; {
 			packet, _, err := wire.Next(rest)
@@ -57,6 +58,14 @@ func (r *relay) answers() error {
 		}
 		r.gots.done(batch)
 	}
+}
+
+// lost says that the target was lost, unless that is because of something else.
+func (r *relay) lost(err error) error {
+	if r.ctx.Err() != nil {
+		return context.Cause(r.ctx)
+	}
+	return fmt.Errorf("%w: %w", ErrTargetLost, err)
 }
 
 func (r *relay) settledNow() bool {
@@ -250,7 +259,7 @@ func outcome(a *wire.Response) protocol.Outcome {
 	if a.Kind != wire.Status || a.Code == wire.OK {
 		return protocol.Outcome{Result: protocol.OK}
 	}
-	return protocol.Outcome{Result: protocol.Failed, Code: a.Code.String(), Text: string(a.Message)}
+	return protocol.Outcome{Result: protocol.Failed, Code: a.Code.String(), Text: string(a.Message[:min(len(a.Message), maxWords)])}
 }
 
 // answered ends what an operation asked for, or begins the life of its handle.
@@ -261,6 +270,9 @@ func (r *relay) answered(op *operation, packet []byte, a *wire.Response, masked 
 		r.mu.Lock()
 		r.opening--
 		r.mu.Unlock()
+	}
+	if op.q.Kind == wire.CopyData && a.Code == wire.OK {
+		op.h2.copies++
 	}
 	if a.Kind != wire.Handle {
 		return r.finish(op.x, p, outcome(a))

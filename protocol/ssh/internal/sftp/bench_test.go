@@ -60,20 +60,25 @@ func BenchmarkDownload(b *testing.B) {
 	})
 }
 
-// legs runs a benchmark through the relay, and through one that copies bytes
-// over the same kinds of sockets.
+// legs runs a benchmark through the relay, and through one that only copies:
+// over sockets as they are, and with SSH on both legs.
 func legs(b *testing.B, run func(*testing.B, *client.Client)) {
-	b.Run("copy", func(b *testing.B) {
-		run(b, copied(b))
-	})
-	b.Run("relay", func(b *testing.B) {
-		r := start(b, setup{})
-		r.Record.Thin()
-		run(b, r.client(client.UseConcurrentWrites(true)))
-	})
+	for _, over := range []struct {
+		name string
+		ssh  bool
+	}{{"plain", false}, {"ssh", true}} {
+		b.Run(over.name+"/copy", func(b *testing.B) {
+			run(b, copied(b, over.ssh))
+		})
+		b.Run(over.name+"/relay", func(b *testing.B) {
+			r := startOver(b, setup{server: func(c net.Conn) { target(b, c.(*net.UnixConn), "/", over.ssh) }}, over.ssh)
+			r.Record.Thin()
+			run(b, newClient(b, r.connect(), over.ssh))
+		})
+	}
 }
 
-func copied(b *testing.B) *client.Client {
+func copied(b *testing.B, overSSH bool) *client.Client {
 	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	var all sync.WaitGroup
@@ -82,24 +87,24 @@ func copied(b *testing.B) *client.Client {
 		if err != nil {
 			return
 		}
+		defer conn.Close()
 		here, there := pair(b)
-		all.Go(func() { serve(b, there, "/") })
+		defer here.Close()
 		all.Go(func() {
-			_, _ = io.Copy(struct{ io.Writer }{conn}, struct{ io.Reader }{here})
-			conn.Close()
+			defer there.Close()
+			target(b, there, "/", overSSH)
 		})
-		_, _ = io.Copy(struct{ io.Writer }{here}, struct{ io.Reader }{conn})
-		here.Close()
+		if overSSH {
+			copyBoth(acceptSSH(conn), dialSSH(b, here))
+			return
+		}
+		copyBoth(conn.(*net.TCPConn), here)
 	})
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	require.NoError(b, err)
-	c, err := client.NewClientPipe(conn, conn, client.UseConcurrentWrites(true))
-	require.NoError(b, err)
 	b.Cleanup(func() {
-		c.Close()
-		conn.Close()
 		ln.Close()
 		all.Wait()
 	})
-	return c
+	return newClient(b, conn, overSSH)
 }

@@ -47,7 +47,7 @@ func (r *relay) greet() error {
 		return err
 	}
 	if batch, err = r.down.next(); err != nil {
-		return fmt.Errorf("%w: %w", ErrTargetLost, err)
+		return r.lost(err)
 	}
 	if packet, _, err = wire.Next(batch); err != nil {
 		return fmt.Errorf("from the target: %w", err)

@@ -42,6 +42,7 @@ type handle struct {
 	failedSize int64
 	failure    wire.Code
 	entries    int64
+	copies     int     // COPY-DATA into it that succeeded
 	said       *string // the summary
 }
 
@@ -85,6 +86,9 @@ func (h *handle) summarise() string {
 	}
 	if h.failed > 0 {
 		list = append(list, fmt.Sprintf("the target refused %d of the writes, %d bytes of those (%s)", h.failed, h.failedSize, h.failure))
+	}
+	if h.copies > 0 {
+		list = append(list, fmt.Sprintf("%d times the target copied into it from another file, which no digest has", h.copies))
 	}
 	if t := h.got.text("read"); t != "" {
 		list = append(list, t)

@@ -66,6 +66,7 @@ func pipe(addr, token string) int {
 type carrier struct {
 	options sftp.Options
 	done    chan error // what Relay returned
+	ssh     bool       // the subsystem is within SSH, on both sides
 }
 
 func (carrier) Name() string { return "carrier" }
@@ -97,7 +98,15 @@ func (c carrier) Serve(ctx context.Context, conn net.Conn, g *protocol.Gate) err
 	if err != nil {
 		return err
 	}
-	err = sftp.Relay(s.Context(), s, list[0].ID(), buffered{in, conn.(stream)}, target.(stream), c.options)
+	var here, there sftp.Stream = buffered{in, conn.(stream)}, target.(stream)
+	if c.ssh {
+		h, err := tryDialSSH(target)
+		if err != nil {
+			return err
+		}
+		here, there = acceptSSH(buffered{in, conn.(stream)}), h
+	}
+	err = sftp.Relay(s.Context(), s, list[0].ID(), here, there, c.options)
 	select {
 	case c.done <- err:
 	default:
@@ -147,6 +156,11 @@ func allowAll() []approve.Rule {
 
 func start(t testing.TB, s setup) *rig {
 	t.Helper()
+	return startOver(t, s, false)
+}
+
+func startOver(t testing.TB, s setup, overSSH bool) *rig {
+	t.Helper()
 	r := &rig{t: t, mint: proxytest.NewMint(), people: proxytest.NewPeople("people"), done: make(chan error, 16), root: deep(t)}
 	var servers sync.WaitGroup
 	t.Cleanup(servers.Wait)
@@ -170,7 +184,7 @@ func start(t testing.TB, s setup) *rig {
 		if s.build != nil {
 			b = s.build(b)
 		}
-		return b.Listen("127.0.0.1:0", carrier{s.options, r.done}, protocol.Target{Name: "host", Address: "127.0.0.1:1", Dial: dial})
+		return b.Listen("127.0.0.1:0", carrier{s.options, r.done, overSSH}, protocol.Target{Name: "host", Address: "127.0.0.1:1", Dial: dial})
 	})
 	return r
 }

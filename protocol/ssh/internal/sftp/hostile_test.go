@@ -422,4 +422,5 @@ func TestTargetHangs(t *testing.T) {
 	require.Error(t, r.ended())
 	op := r.Record.Operation(t, "open f")
 	assert.Equal(t, protocol.Unknown, op.Outcome.Result)
+	assert.Contains(t, op.Outcome.Text, "the channel broke off")
 }

@@ -194,5 +194,5 @@ func (r *relay) notSent(op *operation, code wire.Code, words string) error {
 	message := []byte(words)
 	hid := r.s.Masks().Redact(message)
 	p := protocol.Part{Kind: "gateway", Data: wire.AppendStatus(nil, op.q.ID, code, string(message)), Units: 1, Masked: hid}
-	return r.finish(op.x, p, protocol.Outcome{Result: protocol.NotSent, Code: code.String(), Text: string(message)})
+	return r.finish(op.x, p, protocol.Outcome{Result: protocol.NotSent, Code: code.String(), Text: string(message[:min(len(message), maxWords)])})
 }

@@ -139,7 +139,7 @@ func TestOperationsOnHandles(t *testing.T) {
 		switch op.Verb {
 		case "sftp.write":
 			open = op.ID
-			assert.Contains(t, op.Outcome.Text, "3 bytes written, contiguous from 3")
+			assert.Contains(t, op.Outcome.Text, "3 bytes written, contiguous from 3; 1 times the target copied into it")
 		case "sftp.setstat", "sftp.copy":
 			assert.Equal(t, open, op.Parent)
 		}

@@ -53,7 +53,7 @@ func (r *relay) refuse(run *sending, q *wire.Request, code wire.Code, words stri
 	}
 	name := q.Kind.String()
 	if q.Kind == wire.Extended {
-		name = "extended " + quoted(q.Extension)
+		name = "extended " + quoted(q.Extension[:min(len(q.Extension), 64)])
 	}
 	if r.refused.first(name + "\x00" + words) {
 		_, err := r.s.Begin(r.ctx, nil, protocol.Operation{

@@ -22,6 +22,8 @@ const (
 	maxHandles = 1024
 	// maxPath is the longest path that is taken; Linux takes none longer.
 	maxPath = 4096
+	// maxWords is how much of a target's words an outcome has.
+	maxWords = 1024
 	// maxAhead is how much content all handles together hold back until what
 	// comes before it in the file has come, for the digests.
 	maxAhead = 4 << 20
@@ -69,6 +71,8 @@ var ErrTargetLost = errors.New("sftp: the target has ended the subsystem")
 func Relay(ctx context.Context, s *protocol.Session, parent protocol.ExchangeID, client, target Stream, o Options) error {
 	r := newRelay(ctx, s, parent, client, target, o)
 	defer r.cancel(nil)
+	// What is stuck in a write is freed when ctx ends.
+	defer context.AfterFunc(r.ctx, r.close)()
 	defer r.part()
 	var digesting sync.WaitGroup
 	digesting.Go(r.sums.run)
@@ -166,6 +170,10 @@ func (p *packets) Write(b []byte) (int, error) {
 // fail ends everything because of err; the first one counts.
 func (r *relay) fail(err error) {
 	r.cancel(err)
+	r.close()
+}
+
+func (r *relay) close() {
 	_ = r.client.Close()
 	_ = r.target.Close()
 }
@@ -234,7 +242,7 @@ func (r *relay) send(b []byte) error {
 		return context.Cause(r.ctx)
 	}
 	if _, err := r.in.Write(b); err != nil {
-		return fmt.Errorf("%w: %w", ErrTargetLost, err)
+		return r.lost(err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,8 +18,14 @@ import (
 )
 
 func TestUploadAndDownload(t *testing.T) {
-	r := start(t, setup{})
-	c := r.client()
+	t.Run("plain", func(t *testing.T) { uploadAndDownload(t, false) })
+	t.Run("over SSH", func(t *testing.T) { uploadAndDownload(t, true) })
+}
+
+func uploadAndDownload(t *testing.T, overSSH bool) {
+	var r *rig
+	r = startOver(t, setup{server: func(c net.Conn) { target(t, c.(*net.UnixConn), r.root, overSSH) }}, overSSH)
+	c := newClient(t, r.connect(), overSSH)
 	content := make([]byte, 3<<20+17)
 	_, _ = rand.Read(content)
 	sum := sha256.Sum256(content)

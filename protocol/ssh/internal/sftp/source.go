@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	firstBuffer = 32 << 10
+	firstBuffer = 8 << 10
 	// mostBuffer is how much is gathered at most; a whole packet fits.
 	mostBuffer = 512 << 10
 	// buffers is how many there are: one is filled, so that an end shows early,
@@ -88,8 +88,11 @@ func (s *source) read() error {
 				return err
 			}
 		}
-		if n == len(buf) {
+		switch {
+		case n == len(buf):
 			size = min(2*len(buf), mostBuffer)
+		case n < size/8 && size > firstBuffer:
+			size /= 2
 		}
 		rest = buf[whole:n]
 		select {
@@ -100,11 +103,13 @@ func (s *source) read() error {
 	}
 }
 
-// buffer returns a buffer that was dealt with, or a larger one.
+// buffer returns a buffer that was dealt with, or another where it is too small
+// or much too large.
 func (s *source) buffer(size int) ([]byte, error) {
 	select {
 	case b := <-s.free:
-		if b = b[:cap(b)]; len(b) >= size {
+		size = max(size, firstBuffer)
+		if b = b[:cap(b)]; len(b) >= size && len(b) <= 8*size {
 			return b, nil
 		}
 		return make([]byte, size), nil
