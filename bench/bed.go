@@ -45,7 +45,7 @@ func (l *leg) cpu() (time.Duration, error) {
 	return cpu(l.middle.pid)
 }
 
-// bed is everything that runs: the server and the legs.
+// bed is everything that runs for PostgreSQL: the server and the legs.
 type bed struct {
 	config
 	work    string // removed in the end
@@ -106,14 +106,9 @@ func (b *bed) fill(ctx context.Context) error {
 }
 
 func (b *bed) add(l *leg) {
-	if b.only == "" || slices.Contains(strings.Split(b.only, ","), l.name) {
+	if b.wanted(l.name) {
 		b.legs = append(b.legs, l)
 	}
-}
-
-// wanted reports whether a leg is to run.
-func (b *bed) wanted(name string) bool {
-	return b.only == "" || slices.Contains(strings.Split(b.only, ","), name)
 }
 
 func (b *bed) txLegs() []*leg   { return pick(b.legs, func(l *leg) bool { return l.tx }) }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/identity"
@@ -37,7 +36,7 @@ func (b *bed) gateways(ctx context.Context) error {
 }
 
 func (b *bed) gateway(ctx context.Context, name, mode, masks string) (*leg, error) {
-	program, err := b.build(ctx, "gateway")
+	program, err := build(ctx, b.work, "gateway")
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func (b *bed) gateway(ctx context.Context, name, mode, masks string) (*leg, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &leg{name: name, addr: strings.TrimPrefix(m.first, "ready "), user: agent, password: token, middle: m}
+	l := &leg{name: name, addr: m.addr(), user: agent, password: token, middle: m}
 	b.add(l)
 	b.cold.add(name, "listening ms", ms(time.Since(start)))
 	fmt.Fprintf(os.Stderr, "started %s in %s\n", name, time.Since(start).Round(time.Millisecond))

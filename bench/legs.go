@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -83,7 +82,7 @@ func (b *bed) relays(ctx context.Context) error {
 		if !b.wanted(r.name) {
 			continue
 		}
-		program, err := b.build(ctx, "relay")
+		program, err := build(ctx, b.work, "relay")
 		if err != nil {
 			return err
 		}
@@ -91,23 +90,9 @@ func (b *bed) relays(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.add(&leg{name: r.name, addr: strings.TrimPrefix(m.first, "ready "), user: benchRole, password: b.server.Password(benchRole), middle: m, tx: true, bulk: true})
+		b.add(&leg{name: r.name, addr: m.addr(), user: benchRole, password: b.server.Password(benchRole), middle: m, tx: true, bulk: true})
 	}
 	return nil
-}
-
-// build compiles one of the programs beside this one, without cgo, as users do.
-func (b *bed) build(ctx context.Context, name string) (string, error) {
-	program := filepath.Join(b.work, name)
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/sallyport/sallyport/bench/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w: %s", name, err, out)
-	}
-	return program, nil
 }
 
 // wait returns once a session can be opened through the leg.

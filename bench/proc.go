@@ -5,22 +5,42 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/bench/child"
 )
 
 // middle is a process in the middle whose cost is measured.
 type middle struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	pid   int
-	first string // the first line that it wrote
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	pid    int
+	first  string // the first line that it wrote
+}
+
+// build compiles one of the programs beside this one into a directory, without
+// cgo, as users do; what is there already stays.
+func build(ctx context.Context, dir, name string) (string, error) {
+	program := filepath.Join(dir, name)
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/sallyport/sallyport/bench/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", name, err, out)
+	}
+	return program, nil
 }
 
 // startMiddle starts a program that writes one line when it is ready and ends
@@ -41,14 +61,29 @@ func startMiddle(cmd *exec.Cmd) (*middle, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	m := &middle{cmd: cmd, stdin: stdin, pid: cmd.Process.Pid}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	m := &middle{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout), pid: cmd.Process.Pid}
+	line, err := m.stdout.ReadString('\n')
 	if err != nil {
 		_ = m.stop()
 		return nil, fmt.Errorf("%s did not start: %s", cmd.Path, strings.TrimSpace(stderr.String()))
 	}
 	m.first = strings.TrimSpace(line)
 	return m, nil
+}
+
+// addr returns where a program that follows package child listens.
+func (m *middle) addr() string { return strings.TrimPrefix(m.first, "ready ") }
+
+// inUse asks a program that follows package child for its memory.
+func (m *middle) inUse() (child.Memory, error) {
+	if _, err := io.WriteString(m.stdin, child.AskMemory+"\n"); err != nil {
+		return child.Memory{}, err
+	}
+	line, err := m.stdout.ReadString('\n')
+	if err != nil {
+		return child.Memory{}, err
+	}
+	return child.ParseMemory(line)
 }
 
 func (m *middle) stop() error {

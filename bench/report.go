@@ -28,7 +28,9 @@ type machineInfo struct {
 	Cores      int    `json:"cores"`
 	Kernel     string `json:"kernel"`
 	Go         string `json:"go"`
-	PostgreSQL string `json:"postgresql"`
+	PostgreSQL string `json:"postgresql,omitempty"`
+	OpenSSH    string `json:"openssh,omitempty"`
+	Cipher     string `json:"cipher,omitempty"` // of every SSH connection
 }
 
 // section is one load through all legs.
@@ -80,11 +82,26 @@ func (s *section) last(leg, figure string) string {
 	return digits(v[len(v)-1])
 }
 
+// beyond adds how much more than another leg each has of a figure.
+func (s *section) beyond(other, figure string) {
+	for _, leg := range s.Legs {
+		if leg == other {
+			continue
+		}
+		for i := range min(len(s.Values[leg][figure]), len(s.Values[other][figure])) {
+			s.add(leg, "beyond "+other, s.Values[leg][figure][i]-s.Values[other][figure][i])
+		}
+	}
+}
+
 // compared are the figures that are also shown as a ratio to the reference.
-var compared = []string{"tx/s", "p50 µs", "p99 µs", "CPU µs/tx", "MB/s", "CPU ms"}
+var compared = []string{
+	"tx/s", "p50 µs", "p99 µs", "CPU µs/tx", "MB/s", "CPU ms",
+	"CPU s/GiB", "exec/s", "p50 ms", "p99 ms", "CPU ms/exec",
+}
 
 func (r *report) header(w io.Writer) {
-	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go, r.Machine.PostgreSQL)
+	fmt.Fprintf(w, "%s, %d cores, %s, %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go)
 	fmt.Fprintf(w, "disk: %s on %s, write and fdatasync of 4 KiB: p50 %.0f µs, p99 %.0f µs, %.0f µs CPU\n", r.Disk.Dir, r.Disk.FileSystem, r.Disk.P50, r.Disk.P99, r.Disk.CPU)
 	fmt.Fprintf(w, "client, proxy and server share the machine; figures are medians over rounds (min–max)\n")
 }
@@ -133,7 +150,9 @@ func (s *section) relative() [][]string {
 	rows := [][]string{{"as a multiple of " + s.Reference}}
 	for _, f := range figures {
 		name, _, _ := strings.Cut(f, " µs")
-		rows[0] = append(rows[0], strings.TrimSuffix(name, " ms"))
+		name, _, _ = strings.Cut(name, " ms")
+		name, _, _ = strings.Cut(name, " s/")
+		rows[0] = append(rows[0], name)
 	}
 	for _, leg := range s.Legs {
 		if leg == s.Reference || len(figures) == 0 || len(s.Values[leg]) == 0 {

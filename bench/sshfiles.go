@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// move is one way of moving a file with OpenSSH's clients.
+type move struct {
+	name    string
+	upload  bool
+	prepare func(b *sshBed, ctx context.Context, leg, from, to string) *exec.Cmd
+}
+
+func moves() []move {
+	scp := func(options ...string) func(b *sshBed, ctx context.Context, leg, from, to string) *exec.Cmd {
+		return func(b *sshBed, ctx context.Context, _, from, to string) *exec.Cmd {
+			return b.client(ctx, "scp", append(append([]string{"-q"}, options...), from, to)...)
+		}
+	}
+	sftp := func(verb string) func(b *sshBed, ctx context.Context, leg, from, to string) *exec.Cmd {
+		return func(b *sshBed, ctx context.Context, leg, from, to string) *exec.Cmd {
+			cmd := b.client(ctx, "sftp", "-q", "-b", "-", leg)
+			path := func(s string) string { return strings.TrimPrefix(s, leg+":") }
+			cmd.Stdin = strings.NewReader(fmt.Sprintf("%s %s %s\n", verb, path(from), path(to)))
+			return cmd
+		}
+	}
+	return []move{
+		{"sftp, upload", true, sftp("put")},
+		{"sftp, download", false, sftp("get")},
+		{"scp, upload", true, scp()},
+		{"scp, download", false, scp()},
+		{"scp -O, upload", true, scp("-O")},
+		{"scp -O, download", false, scp("-O")},
+	}
+}
+
+// files moves a file both ways, in each of the ways that OpenSSH has. It is
+// read from the page cache; what is downloaded goes to /dev/null, and what is
+// uploaded is removed before the system writes it out.
+func (b *sshBed) files(ctx context.Context, r *report) error {
+	from := b.path("file")
+	if err := writeFile(from, int64(b.file)<<20); err != nil {
+		return err
+	}
+	defer os.Remove(from)
+	for _, m := range moves() {
+		s := &section{Title: fmt.Sprintf("%s of %d MiB", m.name, b.file), Reference: relayLeg}
+		for round := range b.rounds {
+			for _, l := range b.legs {
+				if !l.files {
+					continue
+				}
+				if err := b.move(ctx, s, l, m, from); err != nil {
+					return fmt.Errorf("%s through %s: %w", s.Title, l.name, err)
+				}
+				fmt.Fprintf(os.Stderr, "round %d/%d  %-34s %-22s %s MB/s  %s s CPU/GiB\n", round+1, b.rounds, s.Title, l.name, s.last(l.name, "MB/s"), s.last(l.name, "CPU s/GiB"))
+			}
+		}
+		r.Sections = append(r.Sections, s)
+	}
+	return nil
+}
+
+// writeFile makes a file of noise that is on the disk, and in memory.
+func writeFile(name string, size int64) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	noise := rand.NewChaCha8([32]byte{})
+	block := make([]byte, 1<<20)
+	for ; size > 0; size -= int64(len(block)) {
+		_, _ = noise.Read(block)
+		if _, err := f.Write(block); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	from, to, remote := l.name+":"+file, os.DevNull, b.path("uploaded")
+	if m.upload {
+		from, to = file, l.name+":"+remote
+	}
+	var idle float64
+	if l.middle != nil {
+		var err error
+		if idle, _, err = memory(l.middle.pid); err != nil {
+			return err
+		}
+		if err := resetPeak(l.middle.pid); err != nil {
+			return err
+		}
+	}
+	before, err := l.cpu()
+	if err != nil {
+		return err
+	}
+	cmd := m.prepare(b, ctx, l.name, from, to)
+	start := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	took := time.Since(start)
+	after, err := l.cpu()
+	if err != nil {
+		return err
+	}
+	size := float64(b.file) * (1 << 20)
+	if m.upload {
+		if err := arrived(remote, int64(size)); err != nil {
+			return err
+		}
+	}
+	s.add(l.name, "MB/s", size/1e6/took.Seconds())
+	if l.middle == nil {
+		return nil
+	}
+	_, peak, err := memory(l.middle.pid)
+	s.add(l.name, "CPU s/GiB", (after-before).Seconds()*(1<<30)/size)
+	s.add(l.name, "growth MB", max(peak-idle, 0))
+	return err
+}
+
+// arrived removes what was uploaded, if all of it is there.
+func arrived(name string, size int64) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return fmt.Errorf("%d bytes arrived instead of %d", info.Size(), size)
+	}
+	return os.Remove(name)
+}
