@@ -1,9 +1,9 @@
 //go:build unix
 
-// Command quickstart is a guided tour: it starts a private PostgreSQL and a
-// gateway in front of it, lets a scripted agent work through the gateway, then
-// reads back what was recorded, proves it, and shows that one changed byte is
-// found. It needs PostgreSQL's server programs and leaves nothing behind.
+// Command quickstart is a guided tour: it starts a private PostgreSQL, a small
+// SSH server and a gateway in front of both, lets a scripted agent work through
+// the gateway, then reads back what was recorded, proves it, and shows that one
+// changed byte is found. It needs PostgreSQL's server programs and leaves nothing behind.
 //
 //	go run ./examples/quickstart
 package main

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -79,13 +80,14 @@ func TestTour(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		start := time.Now()
 		require.NoError(t, cmd.Run(), "%s%s", &stdout, &stderr)
+		assert.Less(t, time.Since(start), 30*time.Second)
 		t.Logf("took %v\n%s", time.Since(start), &stdout)
 		nothingLeft(t, dir)
 		assert.Empty(t, stderr.String())
 		text = stdout.String()
 		assert.NotContains(t, text, "\x1b", "not on a terminal")
 		assert.NotContains(t, text, "\r")
-		for _, secret := range personal() {
+		for _, secret := range append(personal(), cloudKey, strings.TrimSpace(releaseNotes)) {
 			assert.NotContains(t, text, secret)
 		}
 		inOrder(t, text,
@@ -93,6 +95,10 @@ func TestTour(t *testing.T) {
 			"reads customers ", "3 rows", "adds an order ", "INSERT 0 1", "copies orders in ", "COPY 3",
 			"tries to drop customers", "waits for", "error 42501: sallyport: denied by rule", "customers are still needed",
 			"tries to drop import_2019", "waits for", "DROP TABLE",
+			"an SSH client and SFTP", "runs cat settings ", "name=shop, aws_key=********************", "uploads release.txt ", "64 bytes by SFTP",
+			"asks for a shell", `sallyport: denied by rule "agents get exec, not shells"`, "exit status 126",
+			"tries to remove backups", "waiting for reviewer", "sallyport: denied by rule", "they are the only", "exit status 126",
+			"tries to remove import.log", "waiting for reviewer", "exit status 0",
 			// what was recorded
 			"read back from disk", "complete", "static|agent in agents, proven by scram-sha-256",
 			"SELECT id, name, email, ssn, notes", "$1 = 3", `allowed   by rule "agents use the shop"`, "ok, SELECT 3; 8 values masked",
@@ -101,7 +107,14 @@ func TestTour(t *testing.T) {
 			"COPY orders", "ok, COPY 3; 32 bytes from the agent", "kettle",
 			"DROP TABLE customers", "held ", "denied    by reviewer after 0.", "customers are still needed",
 			"DROP TABLE import_2019", "held ", "approved  by reviewer after 0.", "ok, DROP TABLE",
-			"each of the 3 rows that the agent saw",
+			"static|agent in agents, proven by token", "web1 at 127.0.0.1:", "to disk, before it was carried out",
+			"  cat settings\n", `allowed   by rule "agents look around and upload"`, "ok, exit status 0; 1 value masked", "| name=shop\n", "| aws_key=********************\n",
+			"open release.txt (write, create)", "which is ", "/release.txt\n", `allowed   by rule "agents look around and upload"`,
+			fmt.Sprintf("ok, sha256:%x\n", sha256.Sum256([]byte(releaseNotes))), "64 bytes written",
+			"  login shell\n", `denied    by rule "agents get exec, not shells": run commands one by one`,
+			"  rm -rf backups\n", "held ", "denied    by reviewer after 0.", "they are the only ones",
+			"  rm import.log\n", "held ", "approved  by reviewer after 0.", "ok, exit status 0",
+			"each of the 3 rows and 2 lines that the agent saw", "the digest of the file",
 			// what was proven
 			"nothing is wrong", "kept elsewhere", "changed ", " of segments", "found ", "segments",
 		)

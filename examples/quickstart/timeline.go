@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -34,22 +36,35 @@ type decided struct {
 	at time.Duration
 }
 
-// timeline prints the agent's session from the record alone.
+// timeline prints the agent's sessions from the record alone.
 func (t *tour) timeline() error {
-	record, err := recorder.Open(t.journal(), postgres.Renderer{})
+	record, err := recorder.Open(t.journal(), postgres.Renderer{}, ssh.Renderer{})
 	if err != nil {
 		return err
 	}
-	session, err := only(record)
+	t.out.title("What the record says, read back from disk")
+	shop, err := t.session(record, "shop")
 	if err != nil {
 		return err
+	}
+	t.out.line("")
+	host, err := t.session(record, hostName)
+	if err != nil {
+		return err
+	}
+	return t.compare(shop, host)
+}
+
+// session prints the agent's one session on a target, and returns what it did.
+func (t *tour) session(record *recorder.Record, target string) ([]*entry, error) {
+	session, err := only(record, target)
+	if err != nil {
+		return nil, err
 	}
 	entries, err := read(record, session.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-
-	t.out.title("What the record says, read back from disk")
 	o := session.Opened
 	t.out.field("session", "%s, %s", session.ID, session.State)
 	t.out.field("who", "%s in %s, proven by %s", o.Principal.ID(), strings.Join(o.Principal.Groups, ", "), o.Scheme)
@@ -65,24 +80,28 @@ func (t *tour) timeline() error {
 			t.entry(e)
 		}
 	}
-	t.out.line("\n  Also recorded: %d statements that the driver only prepared, %d look-ups of the\n  gateway itself in PostgreSQL's catalog.", prepared, session.Own)
-	return t.compare(entries)
+	if prepared > 0 {
+		t.out.line("\n  Also recorded: %d statements that the driver only prepared, %d look-ups of the\n  gateway itself in PostgreSQL's catalog.", prepared, session.Own)
+	} else {
+		t.out.line("\n  Also recorded: what the gateway itself asked of the host, to learn what paths mean.")
+	}
+	return entries, nil
 }
 
-// only returns the agent's one session.
-func only(record *recorder.Record) (*recorder.SessionInfo, error) {
+// only returns the agent's one session on a target.
+func only(record *recorder.Record, target string) (*recorder.SessionInfo, error) {
 	var found *recorder.SessionInfo
-	for s, err := range record.Sessions(recorder.Filter{Principal: "agent"}) {
+	for s, err := range record.Sessions(recorder.Filter{Principal: "agent", Target: target}) {
 		if err != nil {
 			return nil, err
 		}
 		if found != nil {
-			return nil, errors.New("the record has more than the agent's one session")
+			return nil, errors.New("the record has more than the agent's one session on " + target)
 		}
 		found = s
 	}
 	if found == nil || found.Opened == nil {
-		return nil, errors.New("the record lacks the agent's session")
+		return nil, errors.New("the record lacks the agent's session on " + target)
 	}
 	return found, nil
 }
@@ -122,6 +141,9 @@ func read(record *recorder.Record, session string) ([]*entry, error) {
 		if e.Kind == recorder.KindInput {
 			x.sent += int64(len(e.Payload))
 		}
+		if strings.HasPrefix(x.operation.Verb, "sftp.") {
+			content.Reset() // packets; what moved stands in the outcome
+		}
 		for line := range strings.Lines(content.String()) {
 			x.content = append(x.content, protocol.Visible(strings.TrimRight(line, "\n")))
 		}
@@ -139,6 +161,9 @@ func (t *tour) entry(e *entry) {
 	say := func(color, what, format string, args ...any) { s.item(13, 8, color, what, format, args...) }
 	var params []string
 	for _, p := range e.operation.Params {
+		if p.Type == "path" { // it is in the text; what it means stands among the objects
+			continue
+		}
 		value := p.Value
 		if p.Null {
 			value = "NULL"
@@ -147,6 +172,11 @@ func (t *tour) entry(e *entry) {
 	}
 	if len(params) > 0 {
 		say(dim, "with", "%s", strings.Join(params, ", "))
+	}
+	for _, o := range e.operation.Objects {
+		if o.Kind == "path" && o.Resolved {
+			say(dim, "which is", "%s", o.Name)
+		}
 	}
 	for i, d := range e.decisions {
 		switch {
@@ -158,20 +188,28 @@ func (t *tour) entry(e *entry) {
 			say(red, "denied", "by %s after %.1f s: %s", d.By, (d.at - e.decisions[0].at).Seconds(), d.Reason)
 		case d.Verdict == protocol.Allow:
 			say(green, "allowed", "by rule %q", d.Rule)
+		case d.Rule != "":
+			say(red, "denied", "by rule %q: %s", d.Rule, d.Reason)
 		default:
 			say(red, "denied", "%s", d.Reason)
 		}
 	}
 	if o := e.outcome; o != nil && o.Result != protocol.Refused {
 		text := o.Result.String()
-		if o.Text != "" {
+		switch {
+		case o.Text != "":
 			text += ", " + o.Text
+		case o.Code != "":
+			text += ", exit status " + o.Code
 		}
 		if e.sent > 0 {
 			text += fmt.Sprintf("; %d bytes from the agent", e.sent)
 		}
 		if e.masked > 0 {
 			text += fmt.Sprintf("; %d values masked", e.masked)
+			if e.masked == 1 {
+				text = strings.Replace(text, "1 values", "1 value", 1)
+			}
 		}
 		say(dim, "outcome", "%s", text)
 	}
@@ -184,9 +222,9 @@ func (t *tour) entry(e *entry) {
 
 // compare holds what the agent got to see against the record, and looks for
 // what nobody may find in the journal's files.
-func (t *tour) compare(entries []*entry) error {
+func (t *tour) compare(shop, host []*entry) error {
 	recorded := map[string]bool{}
-	for _, e := range entries {
+	for _, e := range slices.Concat(shop, host) {
 		for _, line := range e.content {
 			recorded[cells(strings.Split(line, " | "))] = true
 		}
@@ -195,6 +233,16 @@ func (t *tour) compare(entries []*entry) error {
 		if !recorded[cells(row)] {
 			return fmt.Errorf("the agent saw %q, which the record lacks", row)
 		}
+	}
+	for _, line := range t.visit.saw {
+		if !recorded[cells([]string{line})] {
+			return fmt.Errorf("the agent saw %q, which the record lacks", line)
+		}
+	}
+	if !slices.ContainsFunc(host, func(e *entry) bool {
+		return e.operation.Verb == "sftp.write" && e.outcome != nil && strings.Contains(e.outcome.Text, t.visit.uploaded)
+	}) {
+		return errors.New("the record lacks the digest of what the agent uploaded")
 	}
 	var size int64
 	err := filepath.WalkDir(t.journal(), func(path string, d fs.DirEntry, err error) error {
@@ -206,7 +254,7 @@ func (t *tour) compare(entries []*entry) error {
 			return err
 		}
 		size += int64(len(bytes.TrimRight(b, "\x00")))
-		for _, secret := range append(personal(), t.token, t.server.Password(owner)) {
+		for _, secret := range append(personal(), cloudKey, releaseNotes, t.token, t.server.Password(owner)) {
 			if bytes.Contains(b, []byte(secret)) {
 				return fmt.Errorf("%s holds what it must not", path)
 			}
@@ -216,8 +264,9 @@ func (t *tour) compare(entries []*entry) error {
 	if err != nil {
 		return err
 	}
-	t.out.line("  Compared: each of the %d rows that the agent saw is in the record as it saw it. No masked\n"+
-		"  value, no token and no password is anywhere in the journal's %d bytes.", len(t.saw), size)
+	t.out.line("  Compared: each of the %d rows and %d lines that the agent saw is in the record as it saw it, and\n"+
+		"  the digest of the file that it uploaded. No masked value, no content of the file, no token and no\n"+
+		"  password is anywhere in the journal's %d bytes.", len(t.saw), len(t.visit.saw), size)
 	return nil
 }
 
