@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"sync"
+	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -40,7 +41,8 @@ type sessionChannel struct {
 
 	mu       sync.Mutex
 	terminal *ptyRequest
-	running  *process // nil until the target has it
+	running  *process                 // nil until the target has it
+	told     map[string]time.Duration // by operation, until when its wait need not be told again
 	started  bool
 }
 

@@ -30,12 +30,23 @@ func (ch *sessionChannel) say(text string) error {
 	return ch.c.s.EmitTo(ch.client.Stderr(), protocol.Part{Kind: "stderr", Data: ch.words(text)})
 }
 
+// tellEvery is how often a client is told that it still waits.
+const tellEvery = 30 * time.Second
+
 // waiting tells the client where it stands while a person is asked: at once,
-// and then every half minute.
+// and then every half minute. It is called by several goroutines at once.
 func (ch *sessionChannel) waiting(p protocol.Pending) {
-	if p.Waited > 0 && p.Waited.Truncate(time.Second)%(30*time.Second) > 5*time.Second {
+	ch.mu.Lock()
+	again := ch.told[p.ID]
+	if p.Waited < again {
+		ch.mu.Unlock()
 		return
 	}
+	if ch.told == nil {
+		ch.told = map[string]time.Duration{}
+	}
+	ch.told[p.ID] = p.Waited + tellEvery
+	ch.mu.Unlock()
 	whom := "a person"
 	if len(p.Asked) > 0 {
 		whom = strings.Join(p.Asked, ", ")
