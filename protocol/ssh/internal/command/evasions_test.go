@@ -74,6 +74,10 @@ var evasions = []struct {
 	least protocol.Effects
 	line  string
 }{
+	{everything, "x=(a)#; rm x"},
+	{everything, "x=(a)\\\n#; rm x"},
+	{destroy, "&>f rm x"},
+	{destroy, "true &>>f rm x"},
 	{destroy, `r''m -rf x`},
 	{destroy, `"rm" x`},
 	{destroy, `\rm x`},

@@ -96,6 +96,11 @@ func (j *judge) text(text string, shell dialect) {
 	j.shells++
 	defer func() { j.shells-- }()
 
+	if strings.Contains(strings.ReplaceAll(text, "\\\n", ""), ")#") {
+		// Behind x=(…) a "#" goes on with the word in bash, and begins a
+		// comment for the parser.
+		j.unknown("a comment that shells read differently")
+	}
 	stmts, err := j.parse(text, syntax.LangBash)
 	if err != nil {
 		j.unknown("does not parse: " + complaint(err))

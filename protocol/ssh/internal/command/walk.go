@@ -47,6 +47,9 @@ func (j *judge) stmt(s *syntax.Stmt) {
 	in := j.stdin
 	cwd := j.cwd
 	j.redirects(s.Redirs)
+	if split(s) {
+		j.unknown("a redirection that shells read differently")
+	}
 	if s.Cmd != nil {
 		j.command(s.Cmd)
 	} else {
@@ -59,6 +62,24 @@ func (j *judge) stmt(s *syntax.Stmt) {
 	if s.Negated {
 		j.ok = j.cwd
 	}
+}
+
+// split reports whether words follow "&>file" or "&>>file": bash takes them as
+// arguments, other shells as a command of their own.
+func split(s *syntax.Stmt) bool {
+	call, ok := s.Cmd.(*syntax.CallExpr)
+	if !ok {
+		return false
+	}
+	for _, r := range s.Redirs {
+		switch r.Op {
+		case syntax.RdrAll, syntax.RdrAllClob, syntax.AppAll, syntax.AppAllClob:
+			if len(call.Args) > 0 && call.Args[len(call.Args)-1].Pos().After(r.Pos()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (j *judge) command(c syntax.Command) {
