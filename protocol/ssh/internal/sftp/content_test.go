@@ -59,6 +59,29 @@ func TestMasks(t *testing.T) {
 	assert.True(t, r.Record.Holds([]byte("x-"+hidden)))
 }
 
+// A target's words are masked, whichever way they take.
+func TestMaskedWords(t *testing.T) {
+	r := start(t, setup{build: masked, server: scripted(func(p *fake) {
+		p.greet("expand-path@openssh.com", "1")
+		p.serve(func(p *fake, q *wire.Request) {
+			p.say(wire.Response{Kind: wire.Status, ID: q.ID, Code: wire.Failure, Message: []byte("locked by EMP-123456")})
+		})
+	})})
+	c := r.raw()
+	h := c.open("f", wire.FlagWrite)
+	for _, q := range []wire.Request{
+		{Kind: wire.Write, Handle: h, Data: []byte("x")},
+		{Kind: wire.Remove, Path: []byte("f")},
+		{Kind: wire.ExpandPath, Path: []byte("~f")},
+		{Kind: wire.Close, Handle: h},
+	} {
+		assert.Equal(t, "locked by **********", string(c.ask(q).Message), q.Kind)
+	}
+	require.NoError(t, c.Close())
+	require.NoError(t, r.ended())
+	assert.False(t, r.Record.Holds([]byte("EMP-123456")))
+}
+
 // Content is recorded where the caller wants it, up to a bound.
 func TestContentUpToABound(t *testing.T) {
 	type asked struct {

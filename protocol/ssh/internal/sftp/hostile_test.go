@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,8 +143,8 @@ func TestHandlesAreNotMisused(t *testing.T) {
 		{Kind: wire.Read, Handle: []byte("\x00\x00\x00\x09"), Length: 1},
 	} {
 		a := c.ask(q)
-		assert.NotEqual(t, wire.OK, a.Code, q.Kind)
-		assert.Equal(t, wire.Status, a.Kind, q.Kind)
+		assert.Equal(t, wire.Failure, a.Code, q.Kind)
+		assert.Contains(t, string(a.Message), "handle", "%s is refused here, whatever the target does", q.Kind)
 	}
 	assert.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Close, Handle: read}).Code)
 	assert.Equal(t, wire.Failure, c.ask(wire.Request{Kind: wire.Read, Handle: read, Length: 1}).Code)
@@ -276,6 +277,55 @@ func TestTargetGreetsWrongly(t *testing.T) {
 			c.gone()
 			require.Error(t, r.ended())
 		})
+	}
+}
+
+// Where a target resolves only what exists, what is to be made is resolved by
+// its directory, and a link that leads nowhere is not followed.
+func TestTargetResolvesOnlyWhatExists(t *testing.T) {
+	r := start(t, setup{server: scripted(func(p *fake) {
+		p.greet()
+		for {
+			packet, err := p.next()
+			var q wire.Request
+			if err != nil || wire.DecodeRequest(packet, &q) != nil {
+				return
+			}
+			to := path.Join("/home", string(q.Path))
+			if strings.HasPrefix(string(q.Path), "/") {
+				to = path.Clean(string(q.Path))
+			}
+			no := wire.Response{Kind: wire.Status, ID: q.ID, Code: wire.NoSuchFile}
+			switch {
+			case q.Kind == wire.Open:
+				p.say(wire.Response{Kind: wire.Handle, ID: q.ID, Handle: bytes.Clone(packet[5:9])})
+			case q.Kind == wire.Realpath && (to == "/home" || to == "/home/dir"):
+				p.named(q.ID, []byte(to))
+			case q.Kind == wire.Lstat && to == "/home/dir/link":
+				p.say(wire.Response{Kind: wire.Attributes, ID: q.ID})
+			case q.Kind == wire.Lstat && to == "/home/dir/closed":
+				no.Code = wire.PermissionDenied
+				p.say(no)
+			default:
+				p.say(no)
+			}
+		}
+	})})
+	c := r.raw()
+	for name, want := range map[string]wire.Kind{"dir/new": wire.Handle, "new": wire.Handle, "dir/link": wire.Status, "dir/closed": wire.Status, "no/new": wire.Status, "no/.": wire.Status} {
+		a := c.ask(wire.Request{Kind: wire.Open, Path: []byte(name), Flags: wire.FlagWrite | wire.FlagCreate})
+		assert.Equal(t, want, a.Kind, name)
+		if want == wire.Status {
+			assert.Equal(t, wire.NoSuchFile, a.Code, name)
+		}
+	}
+	op := r.Record.Operation(t, "open dir/link")
+	assert.Equal(t, protocol.NotSent, op.Outcome.Result)
+	assert.Equal(t, []protocol.Object{{Kind: "path", Name: "/home/dir/link", Effects: protocol.Write}}, op.Objects)
+	for _, op := range r.Record.Operations() {
+		if strings.HasPrefix(op.Text, "open dir/new ") {
+			assert.Equal(t, []protocol.Object{{Kind: "path", Name: "/home/dir/new", Effects: protocol.Write, Resolved: true}}, op.Objects)
+		}
 	}
 }
 
