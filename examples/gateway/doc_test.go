@@ -6,10 +6,15 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
 // tags returns the names of all fields that a YAML file may have.
@@ -65,4 +70,24 @@ func TestOperatingIsTrue(t *testing.T) {
 	for _, name := range slices.Concat(tags(reflect.TypeFor[limitsConfig]()), tags(reflect.TypeFor[postgresConfig]()), tags(reflect.TypeFor[sshConfig]())) {
 		assert.Contains(t, documented, name)
 	}
+}
+
+// The rules that docs/ssh.md recommends can be copied as they are.
+func TestRulesOfTheDocsAreGood(t *testing.T) {
+	text, err := os.ReadFile("../../docs/ssh.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "```yaml\n")
+	require.True(t, found)
+	rules, _, _ := strings.Cut(rest, "```")
+	dir, _ := sshFiles(t)
+	s, err := load(write(t, dir, "g.yaml", strings.Replace(sshMinimal, "  - {name: all, verdict: allow}\n", rules+"approvers: {terminal: true}\n", 1)), true)
+	require.NoError(t, err)
+	assert.Len(t, s.rules, 3)
+	agent := identity.Principal{Issuer: "keys", Subject: "agent", Groups: []string{"agents"}}
+	proxytest.Policy(t, s.rules, []proxytest.Case{
+		{Principal: agent, Operation: protocol.Operation{Verb: "shell", Effects: protocol.Everything}, Want: protocol.Deny, Rule: "agents get exec, not shells"},
+		{Principal: agent, Operation: protocol.Operation{Verb: "sftp.read", Effects: protocol.Read}, Want: protocol.Allow},
+		{Principal: agent, Operation: protocol.Operation{Verb: "exec", Effects: protocol.Read | protocol.Credential}, Want: protocol.Ask},
+		{Principal: agent, Operation: protocol.Operation{Verb: "forward.connect", Effects: protocol.Read}, Want: protocol.Deny},
+	})
 }

@@ -89,7 +89,14 @@ func TestGateway(t *testing.T) {
 	authority, _, _, _, err := xssh.ParseAuthorizedKey([]byte(c.keygen("authority")))
 	require.NoError(t, err)
 	c.keygen("agent")
-	server := sshservertest.Run(t, sshserver.Options{UserCAs: []xssh.PublicKey{authority}})
+	server := sshservertest.Run(t, sshserver.Options{
+		UserCAs: []xssh.PublicKey{authority},
+		Config:  []string{"AuthorizedKeysFile none", "PasswordAuthentication no", "KbdInteractiveAuthentication no"}, // as docs/ssh.md closes the direct way
+	})
+	_, err = xssh.Dial("tcp", server.Addr(), &xssh.ClientConfig{
+		User: server.User(), Auth: []xssh.AuthMethod{xssh.PublicKeys(server.ClientKey())}, HostKeyCallback: xssh.FixedHostKey(server.HostKey()),
+	})
+	require.ErrorContains(t, err, "unable to authenticate", "nobody else's key logs in")
 	c.write("known_hosts", server.KnownHosts())
 	token := identity.NewToken()
 	c.write("askpass", "#!/bin/sh\necho "+token+"\n")
