@@ -154,7 +154,7 @@ func (c *call) starts(args []arg) { c.does |= c.run(args) }
 
 // judgeProgram judges a call by what is known of its program.
 func (c *call) judgeProgram() {
-	if p, ok := programs[c.name]; ok {
+	if p, ok := lookup(c.name); ok {
 		c.judgeRow(p)
 		return
 	}

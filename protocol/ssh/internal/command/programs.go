@@ -339,12 +339,18 @@ func (c *call) tar() {
 	dir := literal(".")
 	if away {
 		dir = anything()
+		many := 0
 		for i, a := range args {
 			if a.exact && (a.text == "-C" || a.text == "--directory") && i+1 < len(args) {
 				dir = args[i+1]
+				many++
 			} else if a.exact && strings.HasPrefix(a.text, "--directory=") {
 				dir = a.after(len("--directory="))
+				many++
 			}
+		}
+		if many > 1 {
+			dir = anything()
 		}
 	}
 	switch mode {
@@ -441,11 +447,11 @@ func (c *call) curl() {
 	for i, a := range c.args {
 		// What is sent may be a file's content.
 		if a.exact && matches(a.text, "-d --data --data-binary --data-urlencode --json -F -H --header -b -w") && i+1 < len(c.args) {
-			if v := c.args[i+1]; !v.exact || strings.Contains(v.text, "@") {
+			if v := c.args[i+1]; !v.exact || strings.ContainsAny(v.text, "@<") {
 				c.opaque(read, "sends a file")
 			}
 		}
-		if strings.HasPrefix(a.text, "-") && strings.Contains(a.text, "@") {
+		if strings.HasPrefix(a.text, "-") && strings.ContainsAny(a.text, "@<") {
 			c.opaque(read, "sends a file")
 		}
 		if a.exact && (matches(a.text, "-X --request -d --data --data-raw --data-binary --data-urlencode --json -F") || strings.HasPrefix(a.text, "-X") ||
@@ -531,6 +537,26 @@ func (c *call) uniq() {
 		c.touch(a, e)
 		if a.many {
 			c.touch(anything(), write|destroy)
+		}
+	}
+}
+
+// rpm asks where -q says so, and else installs.
+func (c *call) rpm() {
+	if len(c.args) == 0 || !c.args[0].exact || !strings.HasPrefix(c.args[0].text, "-q") && !matches(c.args[0].text, "--query --version") {
+		c.does |= pkg
+		return
+	}
+	c.judgeRow(row{does: read, opts: "-qailfcdRpV --queryformat: --qf: --query --all --info --list --requires --provides --changelog --scripts --version", worst: pkg})
+}
+
+// gitDiff compares any two files, where it is not in a repository.
+func (c *call) gitDiff() {
+	r := row{does: read, pages: true, opts: gitShow + " --cached --staged -R", worst: read | write | destroy | code}
+	c.judgeRow(r)
+	for _, a := range c.args {
+		if !a.exact || a.home || strings.HasPrefix(a.text, "/") || strings.Contains(a.text, "../") {
+			c.touch(a, read)
 		}
 	}
 }

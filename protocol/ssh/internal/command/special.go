@@ -79,7 +79,7 @@ func special(name string) func(*call) {
 	case "busybox", "toybox":
 		return (*call).busybox
 	case "strace", "ltrace":
-		return wrapper(row{opts: "-f -c -q -v -y -t -T -e: -s: -p: -o>", worst: write | destroy})
+		return wrapper(row{opts: "-f -c -q -v -y -t -T -e: -s: -p:", worst: write | destroy | code})
 	case "ssh":
 		return (*call).ssh
 	case "docker", "podman", "nerdctl", "kubectl", "oc", "k3s", "crictl", "lxc", "incus":
@@ -126,6 +126,10 @@ func special(name string) func(*call) {
 		return (*call).mount
 	case "uniq":
 		return (*call).uniq
+	case "rpm":
+		return (*call).rpm
+	case "git diff":
+		return (*call).gitDiff
 	case "git config":
 		return (*call).gitConfig
 	case "git branch", "git tag":

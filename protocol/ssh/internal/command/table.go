@@ -1,29 +1,58 @@
 package command
 
-// programs is what is known of programs by their name. It is data: a row says
-// what a program does, which of its options are understood, and what its
-// operands are; see row and find. What is not in it is not understood.
+// What is known of programs, by their name, is data: a row says what a program
+// does, which of its options are understood, and what its operands are; see row
+// and find. What is in no table is not understood.
 //
 // The options are those of GNU's tools and of busybox. An option is listed only
 // where it neither writes nor runs anything, or where its letter says what it
 // does. One that a row does not list makes the command Opaque and adds worst.
-var programs = map[string]row{
+
+// lookup returns the row of a program, or of one of its commands: "git log".
+func lookup(name string) (row, bool) {
+	for _, table := range [...]map[string]row{readers, writers, managers} {
+		if r, ok := table[name]; ok {
+			return r, true
+		}
+	}
+	return row{}, false
+}
+
+// readers show files and the state of the system.
+var readers = map[string]row{
 	// Nothing at all.
-	"true": {rest: words}, ":": {rest: words}, "false": {rest: words},
-	"sleep": {rest: words}, "[[": {does: read, rest: words},
-	"times": {}, "umask": {}, "bg": {}, "fg": {}, "disown": {opts: "-ahr"}, "logout": {},
-	"jobs": {does: read, opts: "-lnprs", worst: code}, "dirs": {does: read, opts: "-clpv"}, "hash": {does: read, opts: "-rl -t -d", worst: code},
-	"type": {does: read, opts: "-afptP"}, "which": {does: read, opts: "-as"}, "whereis": {does: read, opts: "-bms"}, "unalias": {opts: "-a"},
-	"echo": {does: read, rest: words}, "history": {does: read, rest: nothing, worst: write | code}, "help": {does: read}, "caller": {does: read},
-	"shopt": {does: read, opts: "-qp", rest: nothing, worst: code},
-	"sync":  {does: write, opts: "-df --data --file-system"},
+	"true":    {rest: words},
+	":":       {rest: words},
+	"false":   {rest: words},
+	"sleep":   {rest: words},
+	"[[":      {does: read, rest: words},
+	"times":   {},
+	"umask":   {},
+	"bg":      {},
+	"fg":      {},
+	"disown":  {opts: "-ahr"},
+	"logout":  {},
+	"jobs":    {does: read, opts: "-lnprs", worst: code},
+	"dirs":    {does: read, opts: "-clpv"},
+	"hash":    {does: read, opts: "-rl -t -d", worst: code},
+	"type":    {does: read, opts: "-afptP"},
+	"which":   {does: read, opts: "-as"},
+	"whereis": {does: read, opts: "-bms"},
+	"unalias": {opts: "-a"},
+	"echo":    {does: read, rest: words},
+	"history": {does: read, rest: nothing, worst: write | code},
+	"help":    {does: read},
+	"caller":  {does: read},
+	"shopt":   {does: read, opts: "-qp", rest: nothing, worst: code},
+	"sync":    {does: write, opts: "-df --data --file-system"},
 
 	// Readers of files.
 	"cat": {does: read, opts: "-AbeEnstTuv --number --show-all --number-nonblank --squeeze-blank --show-ends --show-tabs --show-nonprinting", rest: files},
 	"tac": {does: read, opts: "-br -s:", rest: files},
 	"ls": {does: read, rest: files, opts: "-aAbBcCdfFgGhHiklLmnNopqQrRsStTuUvxXZ1 -w: -I: --all --almost-all --color? --full-time --group-directories-first " +
 		"--human-readable --inode --numeric-uid-gid --recursive --reverse --size --sort: --time: --time-style: --format: --directory --classify? --si --ignore: --hide: --no-group --zero --file-type"},
-	"dir": {does: read, opts: "-aAlhrtR1", rest: files}, "vdir": {does: read, opts: "-aAlhrtR1", rest: files},
+	"dir":  {does: read, opts: "-aAlhrtR1", rest: files},
+	"vdir": {does: read, opts: "-aAlhrtR1", rest: files},
 	"tree": {does: read, opts: "-adfilxshpugDCNQrtUvcnqSJX -L: -P: -I: -H: -T: -o> --dirsfirst --noreport --du --prune --gitignore", rest: files, worst: write | destroy},
 	"head": {does: read, opts: "-qvz -# -n: -c: --lines: --bytes: --quiet --silent --verbose --zero-terminated", rest: files},
 	"tail": {does: read, opts: "-qvzfFr -# -n: -c: -s: --lines: --bytes: --follow? --retry --quiet --silent --verbose --pid: --sleep-interval: --zero-terminated", rest: files},
@@ -35,156 +64,155 @@ var programs = map[string]row{
 		"--recursive* --dereference-recursive* --regexp& --file% --line-buffered --label: --null-data --initial-tab --byte-offset"},
 	"egrep": {does: read, opts: "-ivwxcLlqosbHhna -# -r* -R* -m: -A: -B: -C: -e& -f% --color?", rest: afterOne},
 	"fgrep": {does: read, opts: "-ivwxcLlqosbHhna -# -r* -R* -m: -A: -B: -C: -e& -f% --color?", rest: afterOne},
-	"zgrep": {does: read, opts: "-ivwxcLlqosbHhnaEF -m: -A: -B: -C: -e&", rest: afterOne}, "zcat": {does: read, opts: "-f", rest: files},
-	"rg":  {does: read, opts: "-ivwcloqnNHIFPSsUxLp0z -m: -A: -B: -C: -g: -t: -T: -e& -f% -r: --json --files --hidden --no-ignore --glob: --type: --color: --max-count: --count", rest: afterOne, deep: true, worst: code},
-	"ag":  {does: read, opts: "-ivwclQSs -A: -B: -C: -G:", rest: afterOne, deep: true, worst: code},
-	"cmp": {does: read, opts: "-bls -i: -n:", rest: files}, "comm": {does: read, opts: "-123z --check-order --nocheck-order --output-delimiter:", rest: files},
+	"zgrep": {does: read, opts: "-ivwxcLlqosbHhnaEF -m: -A: -B: -C: -e&", rest: afterOne},
+	"zcat":  {does: read, opts: "-f", rest: files},
+	"rg":    {does: read, opts: "-ivwcloqnNHIFPSsUxLp0z -m: -A: -B: -C: -g: -t: -T: -e& -f% -r: --json --files --hidden --no-ignore --glob: --type: --color: --max-count: --count", rest: afterOne, deep: true, worst: code},
+	"ag":    {does: read, opts: "-ivwclQSs -A: -B: -C: -G:", rest: afterOne, deep: true, worst: code},
+	"cmp":   {does: read, opts: "-bls -i: -n:", rest: files},
+	"comm":  {does: read, opts: "-123z --check-order --nocheck-order --output-delimiter:", rest: files},
 	"diff": {does: read, rest: files, opts: "-abBcdeEilNpqstTuwyZ -# -r* -U: -C: -x: -I: -W: --brief --unified? --color? --recursive* --exclude: --ignore-all-space --side-by-side " +
 		"--suppress-common-lines --new-file --label: --strip-trailing-cr", worst: 0},
-	"join": {does: read, opts: "-iz -a: -e: -1: -2: -j: -o: -t: -v:", rest: files}, "paste": {does: read, opts: "-sz -d: --serial --delimiters:", rest: files},
-	"cut": {does: read, opts: "-szn -b: -c: -d: -f: --bytes: --characters: --delimiter: --fields: --complement --only-delimited --output-delimiter:", rest: files},
+	"join":  {does: read, opts: "-iz -a: -e: -1: -2: -j: -o: -t: -v:", rest: files},
+	"paste": {does: read, opts: "-sz -d: --serial --delimiters:", rest: files},
+	"cut":   {does: read, opts: "-szn -b: -c: -d: -f: --bytes: --characters: --delimiter: --fields: --complement --only-delimited --output-delimiter:", rest: files},
 	"sort": {does: read, rest: files, worst: write | destroy | code, opts: "-bdfgiMhnRrVcCmsuz -k: -t: -S: -T: -o> --batch-size: --buffer-size: --check? --dictionary-order --field-separator: " +
 		"--general-numeric-sort --human-numeric-sort --ignore-case --ignore-leading-blanks --key: --merge --month-sort --numeric-sort --output> --parallel: --random-sort --reverse " +
 		"--sort: --stable --temporary-directory: --unique --version-sort --zero-terminated --debug --files0-from<"},
-	"tr": {does: read, opts: "-cCdst --complement --delete --squeeze-repeats --truncate-set1"}, "rev": {does: read, rest: files}, "fold": {does: read, opts: "-bs -w:", rest: files},
-	"fmt": {does: read, opts: "-cstu -w: -g: -p:", rest: files}, "pr": {does: read, opts: "-adFfmtTv -# -h: -l: -w:", rest: files}, "column": {does: read, opts: "-txnJe -s: -c: -o: -N: -R: -H: -O: -T:", rest: files},
-	"expand": {does: read, opts: "-i -t:", rest: files}, "unexpand": {does: read, opts: "-a -t:", rest: files}, "tsort": {does: read, rest: files}, "shuf": {does: read, opts: "-rze -i: -n: -o>", worst: write | destroy, rest: files},
-	"od": {does: read, opts: "-abcdfhiloxsvBDHIOXF -A: -j: -N: -S: -t: -w:", rest: files}, "hexdump": {does: read, opts: "-bcCdovx -e: -n: -s:", rest: files}, "hd": {does: read, opts: "-n: -s:", rest: files},
-	"strings": {does: read, opts: "-afowU -n: -t: -e: -# --all --bytes: --radix:", rest: files}, "base64": {does: read, opts: "-di -w: --decode --wrap: --ignore-garbage", rest: files}, "base32": {does: read, opts: "-di -w:", rest: files},
-	"md5sum": {does: read, opts: "-bctz --check --binary --text --quiet --status --tag --ignore-missing", rest: files}, "sha1sum": {does: read, opts: "-bctz --check --quiet --status --tag", rest: files},
-	"sha256sum": {does: read, opts: "-bctz --check --quiet --status --tag --ignore-missing", rest: files}, "sha512sum": {does: read, opts: "-bctz --check --quiet --status --tag", rest: files},
-	"sha224sum": {does: read, opts: "-bctz", rest: files}, "sha384sum": {does: read, opts: "-bctz", rest: files}, "b2sum": {does: read, opts: "-bctz -l:", rest: files}, "cksum": {does: read, opts: "-a:", rest: files}, "sum": {does: read, opts: "-rs", rest: files},
-	"stat":     {does: read, opts: "-Ltf -c: --format: --printf: --dereference --terse --file-system --cached:", rest: files},
-	"file":     {does: read, opts: "-bhikLNnprsvzZ0 -F: -m< -f< --brief --mime --mime-type --mime-encoding --dereference", worst: write | code, rest: files},
-	"du":       {does: read, opts: "-0abcDHhklLmPsSx -B: -d: -t: -X< --all --apparent-size --block-size: --total --max-depth: --human-readable --summarize --si --time? --exclude: --threshold: --one-file-system --inodes", rest: files},
-	"df":       {does: read, opts: "-ahHiklPTv -B: -t: -x: --all --human-readable --inodes --print-type --total --type: --exclude-type: --output? --local --si --portability", rest: files},
-	"readlink": {does: read, opts: "-efmnqsvz --canonicalize --no-newline --canonicalize-existing --canonicalize-missing", rest: files}, "realpath": {does: read, opts: "-eLmPqsz --relative-to: --relative-base: --strip --no-symlinks", rest: files},
-	"basename": {does: read, rest: words}, "dirname": {does: read, rest: words}, "pathchk": {does: read, opts: "-pP"}, "namei": {does: read, opts: "-xmolnv", rest: files},
-	"lsattr": {does: read, opts: "-RVadlpv", rest: files}, "getfacl": {does: read, opts: "-acdeEstpnRLP", rest: files}, "getfattr": {does: read, opts: "-dhRLP -n: -e: -m:", rest: files}, "lsblk": {does: read, opts: "-abdfiJlmnOpPrstz -e: -I: -o: -x: --json --output: --fs --bytes", rest: files},
-	"blkid": {does: read, opts: "-p -s: -o: -t: -L: -U:", worst: write, rest: files}, "findmnt": {does: read, opts: "-AaBbCDefiJlmnPRrsuv -o: -t: -S: -T: -M: --json --output: --df", rest: texts},
-	"zipinfo": {does: read, opts: "-1lmvhtzT", rest: files}, "ldd": {does: code | read | opaque, rest: files}, "nm": {does: read, opts: "-aACDgnprSu", rest: files}, "objdump": {does: read, opts: "-adDfhpprstTxS", rest: files}, "readelf": {does: read, opts: "-ahlSsrdVAWn", rest: files},
-	"tty": {does: read, opts: "-s"}, "seq": {does: read, rest: words}, "expr": {does: read, rest: words}, "factor": {does: read, rest: words}, "yes": {does: read, rest: words}, "numfmt": {does: read, opts: "-d: --to: --from: --suffix: --padding: --field:"}, "cal": {does: read, opts: "-13jmsyhn"},
-	"split": {does: read | write | destroy, opts: "-d -a: -b: -l: -n: -C:", rest: files, worst: code}, "csplit": {does: read | write | destroy, opts: "-kszn: -f: -b:", rest: files},
+	"tr":        {does: read, opts: "-cCdst --complement --delete --squeeze-repeats --truncate-set1"},
+	"rev":       {does: read, rest: files},
+	"fold":      {does: read, opts: "-bs -w:", rest: files},
+	"fmt":       {does: read, opts: "-cstu -w: -g: -p:", rest: files},
+	"pr":        {does: read, opts: "-adFfmtTv -# -h: -l: -w:", rest: files},
+	"column":    {does: read, opts: "-txnJe -s: -c: -o: -N: -R: -H: -O: -T:", rest: files},
+	"expand":    {does: read, opts: "-i -t:", rest: files},
+	"unexpand":  {does: read, opts: "-a -t:", rest: files},
+	"tsort":     {does: read, rest: files},
+	"shuf":      {does: read, opts: "-rze -i: -n: -o>", worst: write | destroy, rest: files},
+	"od":        {does: read, opts: "-abcdfhiloxsvBDHIOXF -A: -j: -N: -S: -t: -w?", rest: files},
+	"hexdump":   {does: read, opts: "-bcCdovx -e: -n: -s:", rest: files},
+	"hd":        {does: read, opts: "-n: -s:", rest: files},
+	"strings":   {does: read, opts: "-afowU -n: -t: -e: -# --all --bytes: --radix:", rest: files},
+	"base64":    {does: read, opts: "-di -w: --decode --wrap: --ignore-garbage", rest: files},
+	"base32":    {does: read, opts: "-di -w:", rest: files},
+	"md5sum":    {does: read, opts: "-bctz --check --binary --text --quiet --status --tag --ignore-missing", rest: files},
+	"sha1sum":   {does: read, opts: "-bctz --check --quiet --status --tag", rest: files},
+	"sha256sum": {does: read, opts: "-bctz --check --quiet --status --tag --ignore-missing", rest: files},
+	"sha512sum": {does: read, opts: "-bctz --check --quiet --status --tag", rest: files},
+	"sha224sum": {does: read, opts: "-bctz", rest: files},
+	"sha384sum": {does: read, opts: "-bctz", rest: files},
+	"b2sum":     {does: read, opts: "-bctz -l:", rest: files},
+	"cksum":     {does: read, opts: "-a:", rest: files},
+	"sum":       {does: read, opts: "-rs", rest: files},
+	"stat":      {does: read, opts: "-Ltf -c: --format: --printf: --dereference --terse --file-system --cached:", rest: files},
+	"file":      {does: read, opts: "-bhikLNnprsvzZ0 -F: -m< -f< --brief --mime --mime-type --mime-encoding --dereference", worst: write | code, rest: files},
+	"du":        {does: read, opts: "-0abcDHhklLmPsSx -B: -d: -t: -X< --all --apparent-size --block-size: --total --max-depth: --human-readable --summarize --si --time? --exclude: --threshold: --one-file-system --inodes", rest: files},
+	"df":        {does: read, opts: "-ahHiklPTv -B: -t: -x: --all --human-readable --inodes --print-type --total --type: --exclude-type: --output? --local --si --portability", rest: files},
+	"readlink":  {does: read, opts: "-efmnqsvz --canonicalize --no-newline --canonicalize-existing --canonicalize-missing", rest: files},
+	"realpath":  {does: read, opts: "-eLmPqsz --relative-to: --relative-base: --strip --no-symlinks", rest: files},
+	"basename":  {does: read, rest: words},
+	"dirname":   {does: read, rest: words},
+	"pathchk":   {does: read, opts: "-pP"},
+	"namei":     {does: read, opts: "-xmolnv", rest: files},
+	"lsattr":    {does: read, opts: "-RVadlpv", rest: files},
+	"getfacl":   {does: read, opts: "-acdeEstpnRLP", rest: files},
+	"getfattr":  {does: read, opts: "-dhRLP -n: -e: -m:", rest: files},
+	"lsblk":     {does: read, opts: "-abdfiJlmnOpPrstz -e: -I: -o: -x: --json --output: --fs --bytes", rest: files},
+	"blkid":     {does: read, opts: "-p -s: -o: -t: -L: -U:", worst: write, rest: files},
+	"findmnt":   {does: read, opts: "-AaBbCDefiJlmnPRrsuv -o: -t: -S: -T: -M: --json --output: --df", rest: texts},
+	"zipinfo":   {does: read, opts: "-1lmvhtzT", rest: files},
+	"ldd":       {does: code | read | opaque, rest: files},
+	"nm":        {does: read, opts: "-aACDgnprSu", rest: files},
+	"objdump":   {does: read, opts: "-adDfhpprstTxS", rest: files},
+	"readelf":   {does: read, opts: "-ahlSsrdVAWn", rest: files},
+	"tty":       {does: read, opts: "-s"},
+	"seq":       {does: read, rest: words},
+	"expr":      {does: read, rest: words},
+	"factor":    {does: read, rest: words},
+	"yes":       {does: read, rest: words},
+	"numfmt":    {does: read, opts: "-d: --to: --from: --suffix: --padding: --field:"},
+	"cal":       {does: read, opts: "-13jmsyhn"},
+	"split":     {does: read | write | destroy | opaque, opts: "-d -a: -b: -l: -n: -C:", rest: files, worst: code},
+	"csplit":    {does: read | write | destroy | opaque, opts: "-kszn: -f: -b:", rest: files},
 
 	// Readers of the system.
-	"ps":    {does: read, opts: "-AaedfFHjlLMmTwyxcnNrSuvo: -C: -G: -g: -p: -s: -t: -U: -o: -O: --forest --no-headers --sort: --pid: --ppid: --user: --format: --headers --cols: --width:", rest: texts},
-	"uname": {does: read, opts: "-asnrvmpio --all --kernel-name --kernel-release --machine --nodename --operating-system", rest: nothing, worst: write | access}, "arch": {does: read}, "nproc": {does: read, opts: "--all --ignore:"},
-	"id": {does: read, opts: "-aGgnruzZ --user --group --groups --name --real"}, "whoami": {does: read}, "logname": {does: read}, "groups": {does: read}, "users": {does: read}, "pwd": {does: read, opts: "-LP"},
-	"who": {does: read, opts: "-abdHlmpqrstTu"}, "w": {does: read, opts: "-hsfioup"}, "last": {does: read, opts: "-adFiwxR -# -n: -s: -t: -p: -f<"}, "lastb": {does: read, opts: "-adFiwx -n:"}, "lastlog": {does: read, opts: "-t: -b: -u:", worst: write | destroy}, "finger": {does: read, opts: "-lmps"},
-	"uptime": {does: read, opts: "-ps --pretty --since"}, "free": {does: read, opts: "-bkmghltwv -s: -c: --human --mega --giga --si --total --wide"}, "vmstat": {does: read, opts: "-afmnsdDwt -S: -p:"}, "iostat": {does: read, opts: "-cdhkmNtxyz -p:"},
-	"mpstat": {does: read, opts: "-Au -P: -I:"}, "pidstat": {does: read, opts: "-dhIlrsStuUvw -p: -C:", worst: code}, "sar": {does: read, opts: "-AbBdFHqruSvwWy -n: -P: -f< -o> -s: -e:", worst: write}, "lscpu": {does: read, opts: "-abceJpxy"},
-	"lsusb": {does: read, opts: "-vt -s: -d: -D:"}, "lspci": {does: read, opts: "-vnktmDqx -s: -d:", worst: write}, "lsmod": {does: read}, "lsof": {does: read, opts: "-abChlnNOPRtUvVwX -c: -d: -i? -p: -u: -g? -s? +D", worst: write, rest: files},
-	"lsns": {does: read, opts: "-Jlnpru -o: -t:"}, "lslocks": {does: read, opts: "-Jnru -o:"}, "ipcs": {does: read, opts: "-amqstcplu"}, "getconf": {does: read, opts: "-a"}, "locale": {does: read, opts: "-amck"}, "localectl": {does: read, rest: under},
-	"printenv": {does: read, opts: "-0"}, "dmesg": {does: read, opts: "-deHIkLPprTtuwWx -l: -f: --level: --facility: --human --ctime --follow --since: --until: --color? --decode --kernel --time-format: -c!wd -C!wd --clear!wd --read-clear!wd", worst: write | destroy, pages: true},
-	"pgrep": {does: read, opts: "-acfilnovwxL -d: -g: -G: -P: -s: -t: -u: -U: -r: --full --list-name --list-full"}, "pidof": {does: read, opts: "-scxq -o:"}, "pstree": {does: read, opts: "-aAcglnpstTuUh -H:"}, "pmap": {does: read, opts: "-dqxXp"},
+	"ps":        {does: read, opts: "-AaedfFHjlLMmTwyxcnNrSuvo: -C: -G: -g: -p: -s: -t: -U: -o: -O: --forest --no-headers --sort: --pid: --ppid: --user: --format: --headers --cols: --width:", rest: texts},
+	"uname":     {does: read, opts: "-asnrvmpio --all --kernel-name --kernel-release --machine --nodename --operating-system", rest: nothing, worst: write | access},
+	"arch":      {does: read},
+	"nproc":     {does: read, opts: "--all --ignore:"},
+	"id":        {does: read, opts: "-aGgnruzZ --user --group --groups --name --real"},
+	"whoami":    {does: read},
+	"logname":   {does: read},
+	"groups":    {does: read},
+	"users":     {does: read},
+	"pwd":       {does: read, opts: "-LP"},
+	"who":       {does: read, opts: "-abdHlmpqrstTu"},
+	"w":         {does: read, opts: "-hsfioup"},
+	"last":      {does: read, opts: "-adFiwxR -# -n: -s: -t: -p: -f<"},
+	"lastb":     {does: read, opts: "-adFiwx -n:"},
+	"lastlog":   {does: read, opts: "-t: -b: -u:", worst: write | destroy},
+	"finger":    {does: read, opts: "-lmps"},
+	"uptime":    {does: read, opts: "-ps --pretty --since"},
+	"free":      {does: read, opts: "-bkmghltwv -s: -c: --human --mega --giga --si --total --wide"},
+	"vmstat":    {does: read, opts: "-afmnsdDwt -S: -p:"},
+	"iostat":    {does: read, opts: "-cdhkmNtxyz -p:"},
+	"mpstat":    {does: read, opts: "-Au -P: -I:"},
+	"pidstat":   {does: read, opts: "-dhIlrsStuUvw -p: -C:", worst: code},
+	"sar":       {does: read, opts: "-AbBdFHqruSvwWy -n: -P: -f< -o> -s: -e:", worst: write},
+	"lscpu":     {does: read, opts: "-abceJpxy"},
+	"lsusb":     {does: read, opts: "-vt -s: -d: -D:"},
+	"lspci":     {does: read, opts: "-vnktmDqx -s: -d:", worst: write},
+	"lsmod":     {does: read},
+	"lsof":      {does: read, opts: "-abChlnNOPRtUvVwX -c: -d: -i? -p: -u: -g? -s? +D", worst: write, rest: files},
+	"lsns":      {does: read, opts: "-Jlnpru -o: -t:"},
+	"lslocks":   {does: read, opts: "-Jnru -o:"},
+	"ipcs":      {does: read, opts: "-amqstcplu"},
+	"getconf":   {does: read, opts: "-a"},
+	"locale":    {does: read, opts: "-amck"},
+	"localectl": {does: read, rest: under},
+	"printenv":  {does: read, opts: "-0"},
+	"dmesg":     {does: read, opts: "-deHIkLPprTtuwWx -l: -f: --level: --facility: --human --ctime --follow --since: --until: --color? --decode --kernel --time-format: -c!wd -C!wd --clear!wd --read-clear!wd", worst: write | destroy, pages: true},
+	"pgrep":     {does: read, opts: "-acfilnovwxL -d: -g: -G: -P: -s: -t: -u: -U: -r: --full --list-name --list-full"},
+	"pidof":     {does: read, opts: "-scxq -o:"},
+	"pstree":    {does: read, opts: "-aAcglnpstTuUh -H:"},
+	"pmap":      {does: read, opts: "-dqxXp"},
 	"journalctl": {does: read, pages: true, worst: write | destroy, opts: "-aefklmqrx -b? -g: -n: -o: -p: -S: -t: -u: -U: -D< --all --boot? --catalog --dmesg --follow --grep: --identifier: --lines: --list-boots --no-pager --no-full --no-hostname --output: " +
 		"--output-fields: --priority: --quiet --reverse --since: --unit: --until: --user --user-unit: --system --utc --disk-usage --fields --header --case-sensitive? " +
 		"--vacuum-size:!wd --vacuum-time:!wd --vacuum-files:!wd --rotate!wd --flush!w --sync!w"},
-	"timedatectl": {does: read, opts: "--no-pager", rest: under, worst: write | access}, "timedatectl status": {does: read}, "timedatectl show": {does: read}, "timedatectl list-timezones": {does: read},
-	"hostnamectl": {does: read, opts: "--static --transient --pretty --json:", rest: under, worst: write | access}, "hostnamectl status": {does: read}, "loginctl": {does: read, opts: "--no-pager", rest: under, worst: write | destroy},
-	"loginctl list-sessions": {does: read}, "loginctl list-users": {does: read}, "localectl status": {does: read}, "hostid": {does: read}, "lsb_release": {does: read, opts: "-acdhirsv"}, "systemd-analyze": {does: read, opts: "--no-pager", rest: under, worst: write},
-	"systemd-analyze blame": {does: read}, "systemd-analyze time": {does: read}, "systemd-analyze critical-chain": {does: read}, "systemd-detect-virt": {does: read, opts: "-qvc"}, "coredumpctl": {does: read, rest: under, worst: write | code}, "coredumpctl list": {does: read, pages: true, opts: "--no-pager -n: -r"},
+	"timedatectl":                    {does: read, opts: "--no-pager", rest: under, worst: write | access},
+	"timedatectl status":             {does: read},
+	"timedatectl show":               {does: read},
+	"timedatectl list-timezones":     {does: read},
+	"hostnamectl":                    {does: read, opts: "--static --transient --pretty --json:", rest: under, worst: write | access},
+	"hostnamectl status":             {does: read},
+	"loginctl":                       {does: read, opts: "--no-pager", rest: under, worst: write | destroy},
+	"loginctl list-sessions":         {does: read},
+	"loginctl list-users":            {does: read},
+	"localectl status":               {does: read},
+	"hostid":                         {does: read},
+	"lsb_release":                    {does: read, opts: "-acdhirsv"},
+	"systemd-analyze":                {does: read, opts: "--no-pager", rest: under, worst: write},
+	"systemd-analyze blame":          {does: read},
+	"systemd-analyze time":           {does: read},
+	"systemd-analyze critical-chain": {does: read},
+	"systemd-detect-virt":            {does: read, opts: "-qvc"},
+	"coredumpctl":                    {does: read, rest: under, worst: write | code},
+	"coredumpctl list":               {does: read, pages: true, opts: "--no-pager -n: -r"},
 
 	// Readers of the network's state.
-	"ss": {does: read, opts: "-aeHhilmnoOprstuwx46 -A: -f: --listening --numeric --processes --tcp --udp --all --summary", worst: write | destroy}, "netstat": {does: read, opts: "-aceglimnoprstuvwWxN46 --listening --numeric --programs --tcp --udp"},
-	"arp": {does: read, opts: "-aenv -i:", worst: write | access}, "ifconfig": {does: read, opts: "-as", rest: nothing, worst: write | destroy | access}, "route": {does: read, opts: "-neFC", rest: nothing, worst: write | destroy | access}, "iwconfig": {does: read, rest: nothing, worst: write | access},
-	"ping": {does: read | opaque, opts: "-46abBdDfLnOqrRUvV -c: -i: -I: -s: -t: -w: -W:"}, "ping6": {does: read | opaque, opts: "-n -c: -i: -w:"}, "traceroute": {does: read | opaque, opts: "-46dFnrIT -f: -m: -p: -q: -w:"}, "tracepath": {does: read | opaque, opts: "-46bn -m:"}, "mtr": {does: read | opaque, opts: "-46rwnbz -c: -i:"},
-	"dig": {does: read | opaque, opts: "-46x -t: -p: -b: -q:", worst: read}, "host": {does: read | opaque, opts: "-46aCdlrTvw -t: -W:"}, "nslookup": {does: read | opaque}, "whois": {does: read | opaque, opts: "-h: -p:"}, "getcap": {does: read, opts: "-rvn", rest: files},
-
-	// Writers.
-	"touch": {does: write, opts: "-acmfh -d: -t: -r< --date: --reference< --no-create --time:", rest: files},
-	"mkdir": {does: write, opts: "-pvZ -m:!a --parents --verbose --mode:!a", rest: files}, "mkfifo": {does: write, opts: "-m:!a", rest: files}, "mknod": {does: write, opts: "-m:!a", rest: firstOnly}, "mktemp": {does: write, opts: "-dqut -p: --directory --tmpdir? --suffix: --dry-run"},
-	"cp": {does: read | write | destroy, from: read, rest: lastTo, opts: "-bfiHlLnPpsTuvxZd -a* -r* -R* -t@ -S: --archive* --recursive* --preserve? --no-preserve: --parents --update? --verbose --force --interactive --no-clobber " +
-		"--no-target-directory --target-directory@ --dereference --no-dereference --link --symbolic-link --sparse: --reflink? --backup? --suffix: --one-file-system --remove-destination --attributes-only", worst: write | destroy},
-	"mv":      {does: write | destroy, from: write | destroy, rest: lastTo, opts: "-bfinTuvZ -t@ -S: --force --interactive --no-clobber --verbose --update? --target-directory@ --no-target-directory --backup? --suffix:", worst: write | destroy},
-	"ln":      {does: write, from: read, rest: lastTo, opts: "-binPrsTv -L -t@ -S: -f!d --force!d --symbolic --no-dereference --relative --verbose --interactive --target-directory@ --no-target-directory --backup?", worst: write | destroy},
-	"install": {does: read | write | destroy | access, from: read, rest: lastTo, opts: "-bCcDpsTvd -g: -m: -o: -t@ -S: --mode: --owner: --group: --directory --target-directory@ --verbose --compare", worst: write | code}, "link": {does: write, from: read, rest: lastTo}, "rename": {does: write | destroy | code | opaque, rest: files},
-	"gzip": {does: read | write | destroy, rest: files, opts: "-cdfklnNqtv -# -r* -S: --stdout --decompress --force --keep --list --test --fast --best --recursive*"}, "gunzip": {does: read | write | destroy, opts: "-cfklnNqtv -r* -S:", rest: files},
-	"bzip2": {does: read | write | destroy, opts: "-cdfkqstvz -#", rest: files}, "bunzip2": {does: read | write | destroy, opts: "-cfkqstv", rest: files}, "bzcat": {does: read, opts: "-s", rest: files}, "xz": {does: read | write | destroy, opts: "-cdfkqtvzle -# -T: --threads:", rest: files, worst: code},
-	"unxz": {does: read | write | destroy, opts: "-cfkqtv", rest: files}, "xzcat": {does: read, rest: files}, "zstd": {does: read | write | destroy, opts: "-cdfkqtvz -# -o> -T: --rm", rest: files}, "zstdcat": {does: read, rest: files}, "unzstd": {does: read | write | destroy, opts: "-fkq -o>", rest: files},
-	"unzip": {does: read | write | destroy | opaque, opts: "-acfjlnopqtuvzLUVX -d@ -x:", rest: files}, "zip": {does: read | write | destroy, opts: "-dfgjklmoqruvxyzFSX -# -r* -P:", rest: files, worst: code},
-	"patch": {does: read | write | destroy | opaque, opts: "-bcefNRstuvZ -p: -d: -i< -o> --dry-run --strip: --input<", rest: files, worst: code}, "cpio": {does: read | write | destroy | opaque, worst: code}, "dos2unix": {does: read | write | destroy, opts: "-koqn", rest: files},
-	"logger": {does: write, opts: "-is -t: -p: -f<", worst: opaque}, "wall": {does: write}, "write": {does: write}, "mail": {does: write | opaque, worst: code}, "sponge": {does: write | destroy, opts: "-a", rest: files}, "fallocate": {does: write | destroy, opts: "-cdinvxz -l: -o:", rest: files},
-
-	// Destroyers.
-	"rm": {does: write | destroy, rest: files, opts: "-dfiIv -r* -R* --dir --force --interactive? --one-file-system --no-preserve-root --preserve-root? --recursive* --verbose"}, "rmdir": {does: write | destroy, opts: "-pv --ignore-fail-on-non-empty --parents --verbose", rest: files},
-	"unlink": {does: write | destroy, rest: files}, "shred": {does: write | destroy, opts: "-fuvxz -n: -s: --force --remove? --iterations: --zero --verbose", rest: files, worst: read}, "truncate": {does: write | destroy, opts: "-co -s: -r< --size: --no-create --reference<", rest: files}, "wipefs": {does: read | write | destroy, opts: "-afiJnpq -o: -t:", rest: files},
-	"mkfs": {does: read | write | destroy, opts: "-Vv -t:", rest: files}, "mke2fs": {does: read | write | destroy, rest: files}, "mkswap": {does: write | destroy, rest: files}, "fdisk": {does: read | write | destroy | opaque, rest: files}, "sfdisk": {does: read | write | destroy | opaque, rest: files}, "cfdisk": {does: read | write | destroy | opaque, rest: files},
-	"gdisk": {does: read | write | destroy | opaque, rest: files}, "sgdisk": {does: read | write | destroy | opaque, rest: files}, "parted": {does: read | write | destroy | opaque, rest: texts}, "partprobe": {does: write, rest: files}, "blkdiscard": {does: write | destroy, opts: "-fvsz -o: -l: -p:", rest: files}, "hdparm": {does: read | write | destroy | opaque, rest: files},
-	"fsck": {does: read | write | destroy, rest: files}, "e2fsck": {does: read | write | destroy, rest: files}, "resize2fs": {does: read | write | destroy, rest: files}, "tune2fs": {does: read | write | destroy, rest: files}, "lvremove": {does: write | destroy, rest: words}, "vgremove": {does: write | destroy, rest: words}, "pvremove": {does: write | destroy, rest: files},
-	"lvs": {does: read}, "vgs": {does: read}, "pvs": {does: read}, "lvcreate": {does: write | destroy}, "lvresize": {does: write | destroy}, "lvextend": {does: write}, "lvreduce": {does: write | destroy}, "mdadm": {does: read | write | destroy | opaque}, "cryptsetup": {does: read | write | destroy | credential | opaque}, "zpool": {does: read | write | destroy | opaque}, "zfs": {does: read | write | destroy | opaque}, "swapoff": {does: write}, "swapon": {does: write},
-	"umount": {does: write | destroy, opts: "-adflnrtv", rest: files}, "losetup": {does: read | write | access, rest: files},
-
-	// Who may do what.
-	"chmod": {does: write | access, rest: afterOne, opts: "-cfv -r= -w= -x= -X= -s= -t= -R* --changes --quiet --silent --verbose --recursive* --preserve-root --reference%"}, "chown": {does: write | access, rest: afterOne, opts: "-cfhvHLP -R* --changes --silent --quiet --verbose --no-dereference --recursive* --from: --reference%"},
-	"chgrp": {does: write | access, rest: afterOne, opts: "-cfhvHLP -R* --recursive* --verbose --reference%"}, "setfacl": {does: write | access, rest: files, opts: "-bkdnLP -R* -m: -x: -M< -X<", worst: write | access}, "chattr": {does: write | access, rest: files, opts: "-RVfaAcCdDeijPsStTu"}, "chcon": {does: write | access, rest: files, opts: "-hvR* -t: -u: -r: -l:"},
-	"restorecon": {does: write | access, rest: files, opts: "-RvFn"}, "setenforce": {does: write | access}, "getenforce": {does: read}, "setcap": {does: write | access | code, rest: files}, "setsebool": {does: write | access}, "semanage": {does: write | access | opaque}, "setfattr": {does: write | access, rest: files, opts: "-h -n: -v: -x:"},
-	"useradd": {does: write | access | credential, rest: words}, "adduser": {does: write | access | credential, rest: words}, "usermod": {does: write | access | credential, rest: words}, "userdel": {does: write | destroy | access, rest: words}, "deluser": {does: write | destroy | access, rest: words}, "groupadd": {does: write | access, rest: words}, "addgroup": {does: write | access, rest: words}, "groupmod": {does: write | access, rest: words}, "groupdel": {does: write | destroy | access, rest: words}, "delgroup": {does: write | destroy | access, rest: words},
-	"gpasswd": {does: write | access | credential, rest: words}, "passwd": {does: write | access | credential, rest: words}, "chpasswd": {does: write | access | credential, rest: words}, "chage": {does: write | access, rest: words}, "chfn": {does: write | access}, "newusers": {does: write | access | credential}, "htpasswd": {does: write | access | credential, rest: files},
-	"iptables": {does: write | destroy | access, worst: code}, "ip6tables": {does: write | destroy | access, worst: code}, "iptables-save": {does: read, opts: "-c -t:", worst: write}, "iptables-restore": {does: write | destroy | access}, "nft": {does: write | destroy | access, opts: "-nasjf<"}, "ufw": {does: write | destroy | access, rest: words}, "firewall-cmd": {does: write | destroy | access, rest: words}, "ebtables": {does: write | destroy | access}, "ipset": {does: write | destroy | access},
-	"aa-complain": {does: write | access}, "aa-disable": {does: write | access}, "auditctl": {does: write | destroy | access},
-
-	// Credentials.
-	"ssh-keygen": {does: read | write | destroy | credential, opts: "-lyqBv -b: -C: -t: -N: -P: -E: -m: -f>", worst: code | access}, "ssh-add": {does: credential | write, worst: code}, "ssh-agent": {does: credential | code | opaque}, "ssh-copy-id": {does: write | access | credential | code | opaque}, "ssh-keyscan": {does: read | opaque},
-	"gpg": {does: read | write | credential | opaque}, "gpg2": {does: read | write | credential | opaque}, "openssl": {does: read | write | destroy | credential | opaque, worst: code}, "age": {does: read | write | destroy | credential | opaque}, "age-keygen": {does: write | credential, opts: "-o>"}, "pass": {does: read | write | destroy | credential | opaque},
-	"vault": {does: read | write | destroy | access | credential | opaque}, "keytool": {does: read | write | credential | opaque}, "certbot": {does: read | write | credential | code | opaque}, "kinit": {does: write | credential}, "klist": {does: read | credential}, "secret-tool": {does: read | write | credential}, "security": {does: read | write | credential | opaque},
-	"aws": {does: read | write | destroy | access | credential | opaque}, "gcloud": {does: read | write | destroy | access | credential | code | opaque}, "az": {does: read | write | destroy | access | credential | code | opaque}, "terraform": {does: read | write | destroy | access | credential | code | opaque},
-	"pg_dump": {does: read | opaque, worst: write | destroy}, "pg_dumpall": {does: read | credential | opaque, worst: write | destroy}, "mysqldump": {does: read | opaque, worst: write | destroy}, "pg_restore": {does: read | write | destroy | code | opaque}, "dropdb": {does: write | destroy | opaque}, "createdb": {does: write | opaque},
-
-	// What the machine runs.
-	"pkill": {does: write | destroy, rest: words}, "killall": {does: write | destroy, rest: words}, "skill": {does: write | destroy, rest: words}, "xkill": {does: write | destroy, rest: words}, "fuser": {does: read, opts: "-amuv4 -n: -k!wd", worst: write | destroy, rest: files}, "renice": {does: write, rest: words}, "reboot": {does: write | destroy, rest: words}, "shutdown": {does: write | destroy, rest: words}, "halt": {does: write | destroy, rest: words}, "poweroff": {does: write | destroy, rest: words},
-	"init": {does: write | destroy | code | opaque}, "telinit": {does: write | destroy | code | opaque}, "kexec": {does: write | destroy | code | opaque}, "modprobe": {does: write | code | opaque}, "insmod": {does: write | code | opaque}, "rmmod": {does: write | destroy}, "depmod": {does: write}, "hwclock": {does: read | write | access}, "ntpdate": {does: write | access | opaque},
-	"systemctl":        {does: 0, rest: under, pages: true, worst: write | destroy | access, first: true, opts: "-aqlr --all --full --no-pager --no-legend --plain --user --system --type: --state: -t: -n: -o: -p: --property: --value --quiet --failed --output: --lines: --now --no-block --force --reverse"},
-	"systemctl status": svc(read), "systemctl show": svc(read), "systemctl list-units": svc(read), "systemctl list-unit-files": svc(read), "systemctl list-timers": svc(read), "systemctl list-dependencies": svc(read), "systemctl list-sockets": svc(read), "systemctl list-jobs": svc(read),
-	"systemctl is-active": svc(read), "systemctl is-enabled": svc(read), "systemctl is-failed": svc(read), "systemctl is-system-running": svc(read), "systemctl cat": svc(read), "systemctl get-default": svc(read), "systemctl show-environment": svc(read | credential),
-	"systemctl start": svc(write | code | opaque), "systemctl reload": svc(write | code | opaque), "systemctl enable": svc(write | access | code | opaque), "systemctl reenable": svc(write | access | code | opaque), "systemctl unmask": svc(write | code | opaque), "systemctl daemon-reload": svc(write | code | opaque), "systemctl reset-failed": svc(write),
-	"systemctl stop": svc(write | destroy | code | opaque), "systemctl restart": svc(write | destroy | code | opaque), "systemctl try-restart": svc(write | destroy | code | opaque), "systemctl reload-or-restart": svc(write | destroy | code | opaque), "systemctl kill": svc(write | destroy | code | opaque), "systemctl disable": svc(write | destroy | code | opaque), "systemctl mask": svc(write | destroy | code | opaque),
-	"systemctl isolate": svc(write | destroy | code | opaque), "systemctl reboot": svc(write | destroy), "systemctl poweroff": svc(write | destroy), "systemctl halt": svc(write | destroy), "systemctl rescue": svc(write | destroy), "systemctl emergency": svc(write | destroy), "systemctl suspend": svc(write), "systemctl set-default": svc(write | code | opaque),
-	"rc-service": {does: write | destroy | code | opaque}, "rc-update": {does: write | destroy | code | opaque}, "update-rc.d": {does: write | destroy | code | opaque}, "chkconfig": {does: write | destroy | code | opaque}, "initctl": {does: write | destroy | code | opaque}, "supervisorctl": {does: write | destroy | code | opaque}, "pm2": {does: write | destroy | code | opaque}, "launchctl": {does: write | destroy | code | opaque},
-	"at": {does: write | code | opaque}, "batch": {does: write | code | opaque}, "atq": {does: read}, "atrm": {does: write | destroy}, "systemd-run": {does: write | code | opaque}, "systemd-tmpfiles": {does: write | destroy | opaque}, "logrotate": {does: write | destroy | code | opaque}, "run-parts": {does: code | opaque, rest: files},
-
-	// Packages and builds: what they run is not in the line.
-	"apt": {rest: under, opts: "-yqsf -o:!c", worst: pkg}, "apt list": {does: read, opts: "--installed --upgradable --all-versions -a"}, "apt show": {does: read, opts: "-a"}, "apt search": {does: read, opts: "-n --names-only"}, "apt policy": {does: read}, "apt depends": {does: read},
-	"apt install": {does: pkg, rest: words}, "apt remove": {does: pkg, rest: words}, "apt purge": {does: pkg, rest: words}, "apt autoremove": {does: pkg, rest: words}, "apt upgrade": {does: pkg, rest: words}, "apt full-upgrade": {does: pkg, rest: words}, "apt update": {does: write | code | opaque, rest: words}, "apt-get": {does: pkg, rest: words}, "aptitude": {does: pkg}, "apt-key": {does: pkg | access},
-	"apt-cache": {rest: under, worst: pkg}, "apt-cache show": {does: read}, "apt-cache search": {does: read, opts: "-nf"}, "apt-cache policy": {does: read}, "apt-cache depends": {does: read}, "apt-cache rdepends": {does: read}, "apt-cache madison": {does: read}, "apt-mark": {does: write | opaque},
-	"dpkg": {does: read, opts: "-l -L -s -S -p -C -c< -I< --list --listfiles --status --search --print-architecture --get-selections --compare-versions", worst: pkg}, "dpkg-query": {does: read, opts: "-l -L -s -S -W -f: --list --listfiles --status --search --show --showformat:"}, "rpm": {does: read, opts: "-q -a -i -l -f -c -d -R -p -V --queryformat: --qf: --query --all --info --list", worst: pkg},
-	"yum": {does: pkg, rest: words}, "dnf": {does: pkg, rest: words}, "zypper": {does: pkg}, "pacman": {does: pkg}, "apk": {rest: under, opts: "-q", worst: pkg}, "apk info": {does: read, opts: "-aevdL"}, "apk add": {does: pkg}, "apk del": {does: pkg}, "apk update": {does: write | opaque}, "brew": {does: pkg}, "snap": {does: pkg}, "flatpak": {does: pkg}, "nix": {does: pkg}, "nix-env": {does: pkg},
-	"pip": {rest: under, worst: pkg}, "pip3": {rest: under, worst: pkg}, "pip list": {does: read, opts: "-o --outdated --format:"}, "pip show": {does: read, opts: "-f"}, "pip freeze": {does: read}, "pip3 list": {does: read, opts: "-o --outdated --format:"}, "pip3 show": {does: read, opts: "-f"}, "pip3 freeze": {does: read}, "pip install": {does: pkg, rest: words}, "pip3 install": {does: pkg, rest: words}, "pip uninstall": {does: pkg}, "pip3 uninstall": {does: pkg},
-	"npm": {does: pkg, rest: words}, "npx": {does: pkg}, "yarn": {does: pkg}, "pnpm": {does: pkg}, "gem": {does: pkg}, "bundle": {does: pkg}, "cargo": {does: pkg}, "go": {does: pkg}, "composer": {does: pkg}, "uv": {does: pkg}, "poetry": {does: pkg}, "conda": {does: pkg}, "pipx": {does: pkg}, "rustup": {does: pkg}, "mvn": {does: pkg}, "gradle": {does: pkg},
-	"make": {does: pkg, rest: words}, "gmake": {does: pkg}, "ninja": {does: pkg}, "cmake": {does: pkg}, "gcc": {does: read | write | destroy | code | opaque}, "g++": {does: read | write | destroy | code | opaque}, "cc": {does: read | write | destroy | code | opaque}, "clang": {does: read | write | destroy | code | opaque}, "pytest": {does: pkg}, "ansible": {does: pkg}, "ansible-playbook": {does: pkg},
-	"nc": {does: read | write | code | opaque}, "ncat": {does: read | write | code | opaque}, "netcat": {does: read | write | code | opaque}, "socat": {does: read | write | destroy | code | opaque}, "tcpdump": {does: read | credential | opaque, worst: write | destroy | code}, "nmap": {does: read | code | opaque}, "parallel": {does: everything},
-	"ftp": {does: read | write | destroy | opaque, worst: code}, "sftp": {does: read | write | destroy | code | opaque}, "lftp": {does: read | write | destroy | code | opaque}, "chroot": {does: everything}, "nsenter": {does: everything}, "unshare": {does: everything}, "start-stop-daemon": {does: everything}, "pkexec": {does: everything}, "machinectl": {does: everything}, "setpriv": {does: everything}, "capsh": {does: everything},
-	"enable": {does: everything}, "bind": {does: everything}, "complete": {does: everything}, "compgen": {does: everything}, "compopt": {does: everything}, "fc": {does: everything}, "let": {does: everything}, "suspend": {does: write}, "noglob": {does: everything}, "nocorrect": {does: everything}, "zmodload": {does: everything}, "emulate": {does: everything}, "autoload": {does: everything},
-
-	// git: settings of a repository can name programs for most of what it does;
-	// who may write there may run code anyway.
-	"git":        {rest: under, first: true, opts: "-P --no-pager --no-replace-objects --literal-pathspecs --no-optional-locks -C<", worst: read | write | destroy | code},
-	"git status": {does: read, opts: "-sbvz --short --branch --porcelain? --long --ignored? --untracked-files? --no-renames -u?"}, "git log": {does: read, pages: true, opts: gitShow}, "git show": {does: read, pages: true, opts: gitShow}, "git diff": {does: read, pages: true, opts: gitShow + " --cached --staged --no-index -R"},
-	"git shortlog": {does: read, pages: true, opts: "-nsec"}, "git blame": {does: read, pages: true, opts: "-lstefnwMC -L:"}, "git ls-files": {does: read, opts: "-cdomisukzt --others --exclude-standard --cached --modified --deleted --stage"}, "git ls-tree": {does: read, opts: "-drtlz --name-only --full-tree"}, "git rev-parse": {does: read, opts: "-q --short? --abbrev-ref --verify --show-toplevel --is-inside-work-tree --git-dir --symbolic-full-name"},
-	"git describe": {does: read, opts: "--tags --always --dirty? --long --abbrev: --all --match:"}, "git cat-file": {does: read, opts: "-pte s"}, "git rev-list": {does: read, opts: "-n: --count --all --max-count: --left-right --no-merges"}, "git reflog": {does: read, pages: true, rest: nothing, opts: "-n: -#", worst: write | destroy}, "git merge-base": {does: read}, "git show-ref": {does: read, opts: "-sqd --heads --tags --verify"}, "git for-each-ref": {does: read, opts: "--sort: --format: --count:"}, "git name-rev": {does: read}, "git count-objects": {does: read, opts: "-vH"}, "git grep": {does: read, pages: true, opts: "-nilcEFPwvh -e& -A: -B: -C:", worst: code},
-	"git ls-remote": {does: read | opaque, worst: code}, "git fetch": {does: read | write | opaque, opts: "-apqvt --all --prune --tags --depth: --quiet --verbose", worst: code | destroy}, "git pull": {does: read | write | code | opaque, rest: words}, "git clone": {does: read | write | code | opaque, rest: words}, "git push": {does: read | write | destroy | code | opaque, rest: words}, "git add": {does: write, opts: "-Aunvf --all --update --verbose --force", worst: code}, "git commit": {does: write | code | opaque, rest: words},
-	"git merge": {does: write | code | opaque}, "git rebase": {does: write | destroy | code | opaque}, "git cherry-pick": {does: write | code | opaque}, "git revert": {does: write | code | opaque}, "git checkout": {does: write | destroy | code | opaque, rest: words}, "git switch": {does: write | destroy | code | opaque}, "git restore": {does: write | destroy | code | opaque}, "git reset": {does: write | destroy, rest: words}, "git clean": {does: write | destroy | opaque, rest: words}, "git rm": {does: write | destroy | opaque}, "git mv": {does: write | destroy}, "git gc": {does: write | destroy, rest: words}, "git prune": {does: write | destroy, rest: words}, "git init": {does: write, opts: "-q --bare --quiet -b: --initial-branch:", rest: files, worst: code}, "git apply": {does: read | write | destroy | opaque}, "git am": {does: write | code | opaque}, "git submodule": {does: write | code | opaque}, "git worktree": {does: read | write | destroy | code | opaque}, "git bisect": {does: read | write | destroy | code | opaque}, "git filter-branch": {does: write | destroy | code | opaque}, "git update-ref": {does: write | destroy}, "git archive": {does: read, opts: "-o> --format: --prefix: -v", worst: code}, "git bundle": {does: read | write | destroy}, "git credential": {does: everything},
-
-	// Containers.
-	"docker ps": {does: read, opts: "-anlqs -f: --all --format: --filter: --no-trunc --quiet --size"}, "docker images": {does: read, opts: "-aq -f: --format: --filter: --digests --no-trunc"}, "docker logs": {does: read, opts: "-ft -n: --tail: --since: --until: --follow --timestamps --details"}, "docker inspect": {does: read | credential, opts: "-fs: --format: --type: --size"}, "docker stats": {does: read, opts: "-a --no-stream --all --format: --no-trunc"}, "docker top": {does: read}, "docker version": {does: read, opts: "-f: --format:"}, "docker info": {does: read, opts: "-f: --format:"}, "docker port": {does: read}, "docker diff": {does: read}, "docker history": {does: read, opts: "-qH --no-trunc --format:"}, "docker events": {does: read, opts: "-f: --since: --until: --filter: --format:"},
-	"docker rm": {does: write | destroy, rest: words}, "docker rmi": {does: write | destroy, rest: words}, "docker stop": {does: write | destroy, rest: words}, "docker kill": {does: write | destroy, rest: words}, "docker restart": {does: write | destroy | code | opaque}, "docker pause": {does: write}, "docker unpause": {does: write}, "docker rename": {does: write}, "docker cp": {does: read | write | destroy | opaque}, "docker build": {does: write | code | opaque}, "docker pull": {does: read | write | opaque}, "docker push": {does: read | write | opaque}, "docker tag": {does: write}, "docker save": {does: read, opts: "-o>"}, "docker load": {does: write, opts: "-q -i<"}, "docker create": {does: write | code | opaque}, "docker update": {does: write}, "docker commit": {does: write}, "docker login": {does: write | credential | opaque},
-	"docker system": {does: read | write | destroy, rest: words}, "docker volume": {does: read | write | destroy, rest: words}, "docker network": {does: read | write | destroy, rest: words}, "docker container": {does: read | write | destroy | code | opaque}, "docker image": {does: read | write | destroy | code | opaque},
-	"kubectl get": {does: read | opaque, opts: "-AwL: -n: -o: -l: -f< --all-namespaces --namespace: --output: --selector: --watch --show-labels --no-headers --sort-by: --field-selector:", worst: credential}, "kubectl describe": {does: read | opaque, opts: "-A -n: -l:"}, "kubectl logs": {does: read | opaque, opts: "-fp -c: -n: -l: --tail: --since: --previous --follow --all-containers --timestamps --namespace:"}, "kubectl top": {does: read | opaque, opts: "-A -n:"}, "kubectl version": {does: read | opaque}, "kubectl explain": {does: read | opaque},
-	"kubectl delete": {does: write | destroy | opaque}, "kubectl apply": {does: write | destroy | code | opaque}, "kubectl create": {does: write | code | opaque}, "kubectl replace": {does: write | destroy | code | opaque}, "kubectl patch": {does: write | destroy | code | opaque}, "kubectl edit": {does: everything}, "kubectl scale": {does: write | destroy | opaque}, "kubectl drain": {does: write | destroy | opaque}, "kubectl cordon": {does: write | opaque}, "kubectl rollout": {does: write | destroy | code | opaque}, "kubectl label": {does: write | opaque}, "kubectl annotate": {does: write | opaque}, "kubectl config": {does: read | write | credential | opaque}, "kubectl auth": {does: read | access | opaque}, "kubectl cp": {does: read | write | destroy | code | opaque}, "kubectl set": {does: write | code | opaque},
-	"helm": {does: read | write | destroy | code | opaque}, "docker-compose": {does: read | write | destroy | code | opaque},
-}
-
-const (
-	everything = read | write | destroy | access | credential | code | opaque | schema
-	// pkg is what installing or building may do: scripts of packages run.
-	pkg = read | write | destroy | code | opaque
-
-	gitShow = "-pzuswbaiM -# -n: -S: -G: -L: -U: -C? --oneline --stat? --shortstat --numstat --summary --name-only --name-status --graph --all --decorate? --pretty? --format: --abbrev-commit " +
-		"--abbrev? --author: --committer: --grep: --since: --until: --after: --before: --max-count: --no-merges --merges --first-parent --reverse --follow --patch --no-patch --date: --no-color " +
-		"--color? --word-diff? --ignore-all-space --unified: --no-ext-diff --no-textconv --topo-order --date-order --diff-filter: --find-renames? --branches? --tags? --remotes? --raw"
-)
-
-// svc is a row of systemctl's commands.
-func svc(e effects) row {
-	return row{does: e, pages: e == read, worst: write | destroy | access, opts: "-aqlr --all --full --no-pager --no-legend --plain --user --system --type: --state: -t: -n: -o: -p: --property: --value --quiet --failed --output: --lines: --now --no-block --force --reverse"}
+	"ss":         {does: read, opts: "-aeHhilmnoOprstuwx46 -A: -f: --listening --numeric --processes --tcp --udp --all --summary", worst: write | destroy},
+	"netstat":    {does: read, opts: "-aceglimnoprstuvwWxN46 --listening --numeric --programs --tcp --udp"},
+	"arp":        {does: read, opts: "-aenv -i:", worst: write | access},
+	"ifconfig":   {does: read, opts: "-as", rest: nothing, worst: write | destroy | access},
+	"route":      {does: read, opts: "-neFC", rest: nothing, worst: write | destroy | access},
+	"iwconfig":   {does: read, rest: nothing, worst: write | access},
+	"ping":       {does: read | opaque, opts: "-46abBdDfLnOqrRUvV -c: -i: -I: -s: -t: -w: -W:"},
+	"ping6":      {does: read | opaque, opts: "-n -c: -i: -w:"},
+	"traceroute": {does: read | opaque, opts: "-46dFnrIT -f: -m: -p: -q: -w:"},
+	"tracepath":  {does: read | opaque, opts: "-46bn -m:"},
+	"mtr":        {does: read | opaque, opts: "-46rwnbz -c: -i:"},
+	"dig":        {does: read | opaque, opts: "-46x -t: -p: -b: -q:", worst: read},
+	"host":       {does: read | opaque, opts: "-46aCdlrTvw -t: -W:"},
+	"nslookup":   {does: read | opaque},
+	"whois":      {does: read | opaque, opts: "-h: -p:"},
+	"getcap":     {does: read, opts: "-rvn", rest: files},
 }

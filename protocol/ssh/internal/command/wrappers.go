@@ -85,7 +85,7 @@ func (c *call) sudo() {
 		}
 	}
 	rest := c.options(&row{
-		opts: "-nEHkKSbAPisvl -u: -g: -p: -h: -C: -r: -t: -T: -D: --user: --group: --prompt: --host: --non-interactive --preserve-env? " +
+		opts: "-nEHkKSbAPisvl -u: -g: -p: -C: -r: -t: -T: -D: --user: --group: --prompt: --non-interactive --preserve-env? " +
 			"--set-home --stdin --background --login --shell --askpass --reset-timestamp --remove-timestamp --validate --list --chdir:",
 		first: true, worst: protocol.Everything,
 	})
@@ -344,7 +344,7 @@ func (c *call) ssh() {
 
 // container judges programs that reach into containers.
 func (c *call) container() {
-	if _, ok := programs[c.name]; ok {
+	if _, ok := lookup(c.name); ok {
 		return
 	}
 	sub := ""
