@@ -29,11 +29,12 @@ func TestQuantilesAndSpread(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	got, err := parseStat("42 (a) b (c) S 1 42 42 0 -1 4194560 1 2 3 4 150 25 6 7 20 0 8")
+	own, children, err := parseStat("42 (a) b (c) S 1 42 42 0 -1 4194560 1 2 3 4 150 25 6 7 20 0 8")
 	require.NoError(t, err)
-	require.Equal(t, 1750*time.Millisecond, got)
-	for _, bad := range []string{"", "42 (a) S 1", "42 (a) S 1 42 42 0 -1 4194560 1 2 3 4 x 25 6"} {
-		_, err := parseStat(bad)
+	require.Equal(t, 1750*time.Millisecond, own)
+	require.Equal(t, 130*time.Millisecond, children)
+	for _, bad := range []string{"", "42 (a) S 1", "42 (a) S 1 42 42 0 -1 4194560 1 2 3 4 x 25 6 7 20", "42 (a) S 1 42 42 0 -1 4194560 1 2 3 4 150 25 6"} {
+		_, _, err := parseStat(bad)
 		require.Error(t, err)
 	}
 	before, err := cpu(os.Getpid())

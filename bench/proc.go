@@ -105,28 +105,39 @@ func (m *middle) stop() error {
 
 // cpu returns user and system time of a process so far.
 func cpu(pid int) (time.Duration, error) {
+	own, _, err := processTimes(pid)
+	return own, err
+}
+
+// processTimes returns user and system time of a process so far, and that of
+// its children which have ended, with theirs.
+func processTimes(pid int) (own, children time.Duration, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	return parseStat(string(b))
 }
 
-// parseStat reads the 14th and 15th field. The second, the program's name in
+// parseStat reads the 14th to 17th field. The second, the program's name in
 // parentheses, may hold anything, so counting starts after the last ")".
-func parseStat(s string) (time.Duration, error) {
+func parseStat(s string) (own, children time.Duration, err error) {
 	i := strings.LastIndexByte(s, ')')
 	if i < 0 {
-		return 0, errors.New("no program name in stat")
+		return 0, 0, errors.New("no program name in stat")
 	}
 	f := strings.Fields(s[i+1:])
-	if len(f) < 13 {
-		return 0, errors.New("too few fields in stat")
+	if len(f) < 15 {
+		return 0, 0, errors.New("too few fields in stat")
 	}
-	user, err1 := strconv.ParseInt(f[11], 10, 64)
-	system, err2 := strconv.ParseInt(f[12], 10, 64)
+	var ticks [4]int64 // user, system; the same of children
+	for i := range ticks {
+		if ticks[i], err = strconv.ParseInt(f[11+i], 10, 64); err != nil {
+			return 0, 0, err
+		}
+	}
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go knows
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return time.Duration(ticks[0]+ticks[1]) * tick, time.Duration(ticks[2]+ticks[3]) * tick, nil
 }
 
 // memory returns resident and peak resident memory in MB.

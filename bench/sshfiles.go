@@ -105,7 +105,7 @@ func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file s
 			return err
 		}
 	}
-	before, err := l.cpu()
+	before, err := b.times(l)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,8 @@ func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file s
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	took := time.Since(start)
-	after, err := l.cpu()
+	time.Sleep(100 * time.Millisecond) // the server's process ends, and counts then
+	after, err := b.times(l)
 	if err != nil {
 		return err
 	}
@@ -125,14 +126,34 @@ func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file s
 			return err
 		}
 	}
+	used := after.minus(before)
+	ends := used.server + cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	perGiB := func(d time.Duration) float64 { return d.Seconds() * (1 << 30) / size }
 	s.add(l.name, "MB/s", size/1e6/took.Seconds())
+	s.add(l.name, "all CPU s/GiB", perGiB(ends+used.middle))
 	if l.middle == nil {
 		return nil
 	}
 	_, peak, err := memory(l.middle.pid)
-	s.add(l.name, "CPU s/GiB", (after-before).Seconds()*(1<<30)/size)
+	s.add(l.name, "CPU s/GiB", perGiB(used.middle))
 	s.add(l.name, "growth MB", max(peak-idle, 0))
 	return err
+}
+
+// times are CPU times so far: of the process in the middle, and of the
+// server's processes that have ended.
+type times struct{ middle, server time.Duration }
+
+func (t times) minus(other times) times {
+	return times{t.middle - other.middle, t.server - other.server}
+}
+
+func (b *sshBed) times(l *sshLeg) (t times, err error) {
+	if t.middle, err = l.cpu(); err != nil {
+		return t, err
+	}
+	_, t.server, err = processTimes(b.server.Pid())
+	return t, err
 }
 
 // arrived removes what was uploaded, if all of it is there.

@@ -29,6 +29,20 @@ func (m *middle) footprint() (footprint, error) {
 	return footprint{float64(inUse.Heap+inUse.Stacks) / 1024, rss * 1024, float64(inUse.Goroutines)}, err
 }
 
+// atRest returns the footprint once no more goroutines end, or have had time to.
+func (m *middle) atRest() (footprint, error) {
+	last, err := m.footprint()
+	for range 20 {
+		time.Sleep(100 * time.Millisecond)
+		now, err := m.footprint()
+		if err != nil || now.goroutines >= last.goroutines {
+			return now, err
+		}
+		last = now
+	}
+	return last, err
+}
+
 // idling measures what a process in the middle keeps for sessions in which
 // nothing happens. Each leg gets a fresh process, and the relay's buffers are
 // so small that what it has is the library's own.
@@ -79,7 +93,7 @@ func (b *sshBed) idleOnce(ctx context.Context, name string, sections []*section)
 	if err := errors.Join(execOnce(first), first.Close()); err != nil {
 		return err
 	}
-	before, err := m.footprint()
+	before, err := m.atRest()
 	if err != nil {
 		return err
 	}
