@@ -10,34 +10,39 @@ import (
 //
 // What goes on is the same bytes as [Set.Redact] would make of the whole text,
 // however it is cut, for every finding of at most [Window] bytes, and for
-// private keys of at most [KeyWindow]. Of a longer finding at least the first
-// Window bytes are hidden, of a token all. Asterisks never replace a part of a
-// UTF-8 character: where a finding of Redact ends inside of one, all of it is
-// hidden.
+// private keys of at most [KeyWindow]. Of a longer token all is hidden, of a
+// longer literal in quotes the first KiB; a match of a [Pattern] that needs
+// more than Window bytes may stay visible. Asterisks never replace a part of a
+// UTF-8 character: where a finding ends inside of one, all of it is hidden.
 //
 // Only the tail that can still become part of a finding is held back: a word
-// that may go on to be a token or an address, an opened quote behind
-// "password=". A caller that people wait for calls [Stream.Release] when
-// nothing came for a while, 50 to 100 ms: then also that tail goes out, except
-// for what would be a finding if the text ended there. It stays known, so that the rest of a
-// secret that had begun is hidden when it comes; the part that was released
-// stays visible.
+// that may go on to be a token or an address, a literal whose quote is open.
+// Prompts and lines pass at once. A caller that people wait for calls
+// [Stream.Release] when nothing came for a while, 50 to 100 ms: then that tail
+// goes out too, except for what would be a finding if the text ended there. It
+// stays known, so that the rest of a secret that had begun is hidden when it
+// comes; the part that was released stays visible.
 //
 // Detectors look at the text without escape sequences (CSI, OSC, DCS and their
-// kin, C1 controls, whole or split), NULs and other control characters, so
-// that colours and cursor movements hide nothing from them. What stands behind
-// a movement of the cursor is looked at twice, glued to what precedes it and
-// apart. The content of OSC, DCS and other strings is a text of its own. A
-// space and a carriage return where a line editor wraps are passed over. A
-// character that is printed again over itself counts once; where backspaces
-// lead to something else being written over a text, the old text is judged as
-// in Release, and the new one continues what is left of it. Text that programs
-// put together on the screen in any other order is seen as it is sent. The
-// sequences themselves are passed on as they are, and no length changes.
+// kin, C1 controls, whole or cut), NULs and other control characters, so that
+// colours and cursor movements hide nothing from them:
 //
-// A Stream takes memory in proportion to what is held back, at most some 200
-// KiB for text made to take much, and time in proportion to the text. It is
-// not for concurrent use; streams that belong to different texts need one each.
+//   - What stands behind a movement of the cursor is looked at twice, glued to
+//     what precedes it and apart.
+//   - The content of OSC, DCS and other strings is a text of its own.
+//   - A space and a carriage return where a line editor wraps are passed over.
+//     What was no more than a word before them stays visible.
+//   - A character that is printed over itself counts once. Where backspaces
+//     lead to something else being written over a text, the old text is judged
+//     as in Release, and the new one continues what is left of it.
+//   - Text that programs put together on the screen in any other order is seen
+//     as it is sent. What is encoded (base64, compressed) is not seen at all.
+//
+// The sequences themselves are passed on as they are, and no length changes.
+//
+// A Stream takes a few KiB, and some hundred for text made to take much; time
+// is in proportion to the text. It is not for concurrent use, and one text
+// needs one Stream: stdout and stderr are two.
 type Stream struct {
 	rules *streamRules // nil where nothing is detected
 

@@ -182,6 +182,7 @@ func TestStreamAndTerminals(t *testing.T) {
 		{"a string that does not end", "\x1b]0;x\nann@example.com\n", "\x1b]0;x\n***************\n"},
 		{"wrapped by readline", "mysql -h db --password=hun \rter2\r\n", "mysql -h db --password=*** \r****\r\n"},
 		{"wrapped by readline before it begins", "echo 123456789 12 \rgh \rp_" + alnum[:36] + "\r\n", "echo 123456789 12 \rgh \rp_" + alnum[:36] + "\r\n"},
+		{"wrapped behind what was any word", "and so the mail goes to ann \r@example.com\r\n", "and so the mail goes to ann \r************\r\n"},
 		{"progress", "45% \r46% \r\n", "45% \r46% \r\n"},
 		{"printed twice", "a\bapassword=x\bxyz \n", "a\bapassword=*\b*** \n"[:len("a\bapassword=")] + "*\b*** \n"},
 		{"corrected", "and so the mail goes to ann@exampla\b \b" + "e.com \n", "and so the mail goes to ann@exampla\b \b***** \n"},
