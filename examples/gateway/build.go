@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/recorder"
 )
@@ -75,7 +76,7 @@ func (s *settings) build(log recorder.Log, m *members, p *people, logger *slog.L
 	}
 	// Listeners that are alike share a plugin, and with it one SQL parser.
 	plugins := map[postgresListener]*postgres.Plugin{}
-	secureShell := s.sshPlugin()
+	secureShell := ssh.New(s.sshSettings())
 	for _, from := range s.Listeners {
 		targets := s.targetsOf(from)
 		if from.protocol() == "ssh" {

@@ -2,18 +2,23 @@ package main
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/pem"
+	"math"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/protocol/ssh"
 )
 
 // sshMinimal is the least that a gateway for SSH alone needs, line by line.
@@ -71,6 +76,22 @@ func TestMinimalSSH(t *testing.T) {
 	write(t, dir, "g.yaml", strings.Replace(sshMinimal, "authority: authority", "password: 'env:SALLYPORT_NO_SUCH'", 1))
 	_, err = load(filepath.Join(dir, "g.yaml"), false)
 	require.NoError(t, err)
+}
+
+// What the file says reaches the plugin.
+func TestSSHSettings(t *testing.T) {
+	dir, _ := sshFiles(t)
+	s, err := load(write(t, dir, "g.yaml", strings.Replace(sshMinimal, "known_hosts: [known_hosts]", `known_hosts: [known_hosts], known_host_lines: ["# none"],
+  env: [A, B*], forward: true, forward_bytes: 1KiB, raw_input: true, max_command: 2KiB, max_channels: 3, login_timeout: 4s, keep_alive: -1s`, 1)), true)
+	require.NoError(t, err)
+	c := s.sshSettings()
+	require.NotNil(t, c.Login)
+	c.Login = nil
+	assert.Equal(t, ssh.Config{
+		Keys: s.hostKeys, HostKeys: ssh.HostKeys{Files: []string{filepath.Join(dir, "known_hosts")}, Lines: []string{"# none"}},
+		Env: []string{"A", "B*"}, Forward: true, ForwardBytes: 1 << 10, RawInput: true, MaxCommand: 2 << 10, MaxChannels: 3,
+		LoginTimeout: 4 * time.Second, KeepAlive: -time.Second,
+	}, c)
 }
 
 // complaints checks that err holds all of want, and nothing else.
@@ -137,10 +158,38 @@ authorities:
 	require.Empty(t, problems)
 	require.Len(t, m.lists, 2)
 	require.Len(t, m.keys, 2)
+	signer := func(name string) xssh.Signer {
+		s, err := ssh.ReadKey(filepath.Join(dir, name))
+		require.NoError(t, err)
+		return s
+	}
+	pair(t, dir, "laptop")
+	v, err := m.lists[1].Verifier(t.Context(), identity.SchemeSSHKey, "coder")
+	require.NoError(t, err)
+	holder := func(key string, serial uint64, id string) (identity.Proven, error) {
+		cert := &xssh.Certificate{
+			CertType: xssh.UserCert, Key: signer(key).PublicKey(), Serial: serial, KeyId: id,
+			ValidPrincipals: []string{"coder"}, ValidBefore: xssh.CertTimeInfinity,
+		}
+		require.NoError(t, cert.SignCert(rand.Reader, signer("ca")))
+		return v.(identity.KeyVerifier).Holder(t.Context(), cert.Marshal(), netip.Addr{})
+	}
+	p, err := holder("laptop", 1, "good")
+	require.NoError(t, err)
+	assert.Equal(t, "ca|coder", p.Principal.ID())
+	assert.Equal(t, []string{"agents"}, p.Principal.Groups)
+	for _, revoked := range []struct {
+		key    string
+		serial uint64
+		id     string
+	}{{"coder", 1, "good"}, {"laptop", math.MaxUint64, "good"}, {"laptop", 1, "k"}} {
+		_, err := holder(revoked.key, revoked.serial, revoked.id)
+		assert.ErrorContains(t, err, "revoked", "%v", revoked)
+	}
 	k := m.keys[0]
 	assert.Equal(t, []any{"coder", "s", []string{"agents"}, map[string]string{"team": "search"}, "ada", "10.0.0.0/8", 2099},
 		[]any{k.Name, k.Subject, k.Groups, k.Attributes, k.OnBehalfOf, k.From[0].String(), k.Expires.Year()})
-	_, err := identity.Any(m.lists...).Verifier(t.Context(), identity.SchemeSSHKey, "coder")
+	_, err = identity.Any(m.lists...).Verifier(t.Context(), identity.SchemeSSHKey, "coder")
 	require.NoError(t, err)
 }
 

@@ -26,16 +26,16 @@ type sshConfig struct {
 	KeepAlive      duration `yaml:"keep_alive"`
 }
 
-// sshPlugin makes the plugin for all listeners that speak SSH.
-func (s *settings) sshPlugin() *ssh.Plugin {
+// sshSettings are for the plugin of all listeners that speak SSH.
+func (s *settings) sshSettings() ssh.Config {
 	c := s.SSH
-	return ssh.New(ssh.Config{
+	return ssh.Config{
 		Keys: s.hostKeys, Login: s.sshLogin,
 		HostKeys: ssh.HostKeys{Files: c.KnownHosts, Lines: c.KnownHostLines},
 		Env:      c.Env, Forward: c.Forward, ForwardBytes: int64(c.ForwardBytes), RawInput: c.RawInput,
 		MaxCommand: int(c.MaxCommand), MaxChannels: c.MaxChannels,
 		LoginTimeout: time.Duration(c.LoginTimeout), KeepAlive: time.Duration(c.KeepAlive),
-	})
+	}
 }
 
 // sshLogin reads a target's credential for each session, as login does.
