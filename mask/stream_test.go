@@ -175,6 +175,7 @@ func TestStreamAndTerminals(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"colours of grep", "a \x1b[01;31m\x1b[Kpassword\x1b[m\x1b[K=hunter2 x", "a \x1b[01;31m\x1b[Kpassword\x1b[m\x1b[K=******* x"},
 		{"colour inside", "p=ghp_" + alnum[:10] + "\x1b[1m" + alnum[10:36] + "\x1b[m\n", "p=**************\x1b[1m" + strings.Repeat("*", 26) + "\x1b[m\n"},
+		{"a title inside", "p=ghp_" + alnum[:10] + "\x1b]0;\u2713 done\x07" + alnum[10:36] + "\n", "p=**************\x1b]0;\u2713 done\x07" + strings.Repeat("*", 26) + "\n"},
 		{"behind a movement", "xx\x1b[20GAKIA" + upper[:16] + "\x1b[30Gyy", "xx\x1b[20G" + strings.Repeat("*", 20) + "\x1b[30Gyy"},
 		{"in front of a movement", "AKIA" + upper[:16] + "\x1b[30GYY", strings.Repeat("*", 20) + "\x1b[30GYY"},
 		{"in a title", "\x1b]0;mysql --password=hunter2 x\x07$ ", "\x1b]0;mysql --password=******* x\x07$ "},
@@ -268,6 +269,7 @@ func TestStreamOfLongFindings(t *testing.T) {
 	for _, text := range []string{
 		"ghp_" + strings.Repeat(alnum, 300) + " x", "password='" + strings.Repeat("a b ", 5000) + "' x", "password=" + strings.Repeat("x", 20000) + " y",
 		strings.Repeat("A1 ", 9000), strings.Repeat("a.bc@", 5000), strings.Repeat("password=", 3000), "top secret-" + strings.Repeat("x", 20000) + " y",
+		strings.Repeat("\x1b[m", 30) + "top secret-" + strings.Repeat("x", 9000) + " y",
 		strings.Repeat("é", 9000) + "@example.com ", strings.Repeat("4111 1111 1111 1111 ", 900),
 	} {
 		whole, _ := streamed(t, s, text)
