@@ -74,6 +74,21 @@ var evasions = []struct {
 	least protocol.Effects
 	line  string
 }{
+	{everything, `sh -c "ls $X"`},
+	{everything, `sh -c "ls "$X`},
+	{everything, `eval "ls $X"`},
+	{everything, `su -c "ls $X"`},
+	{opaque, "cat =rm"},
+	{opaque, "cat /srv/*/../x"},
+	{destroy, "git log --output=x"},
+	{destroy, "sed 's/[/]/p;/w b/p' f"},
+	{destroy, "sed 's/a\\/b/c/w b' f"},
+	{opaque, "while read d; do cat x; cd sub; done"},
+	{opaque, "f() { cd $1; }; f /etc; cat x"},
+	{opaque, "eval 'cd /etc'; cat x"},
+	{opaque, "$CD /etc; cat x"},
+	{opaque, ". ./go; cat x"},
+	{opaque, "cat <(ls) \"$X\""},
 	{destroy, "rpm -i x.rpm"},
 	{destroy, "rpm -Uvh x.rpm"},
 	{credential, "cd /; git diff /etc/shadow /dev/null"},

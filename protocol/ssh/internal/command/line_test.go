@@ -77,7 +77,7 @@ func TestTerminal(t *testing.T) {
 // that a rule for another one does not let it pass.
 func TestUnnamed(t *testing.T) {
 	for text, kind := range map[string]string{
-		"make; $X": "command", "cat /srv/a \"$X\"": "path", "rm *.o $X": "path", "cd $X; cat a": "path", "cat a; a b": "", "ssh $H ls": "host", "curl \"$U\"": "url",
+		"make; $X": "command", "cat /srv/a \"$X\"": "path", "rm *.o $X": "path", "cat /srv/*/../x": "path", "cd $X; cat a": "path", "cat a; a b": "", "ssh $H ls": "host", "curl \"$U\"": "url",
 	} {
 		found := ""
 		for _, o := range Parse(text, false).Objects {
