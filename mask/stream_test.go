@@ -117,6 +117,32 @@ func TestStreamOfAnything(t *testing.T) {
 	}
 }
 
+// A long text, so that context is forgotten on the way.
+func TestStreamOfLongText(t *testing.T) {
+	s := everything(t)
+	rnd := rand.New(rand.NewPCG(13, 14))
+	list := samples()
+	for range 3 {
+		var b strings.Builder
+		for b.Len() < 40_000 {
+			if p := list[rnd.IntN(len(list))]; !strings.Contains(p, "BEGIN") || strings.Contains(p, "END") {
+				b.WriteString(p)
+				b.WriteString([]string{"\n", " ", ", ", ""}[rnd.IntN(4)])
+			}
+		}
+		text := b.String()
+		want := redacted(s, text)
+		for _, pieces := range [][]string{{text}, cuts(rnd, text)} {
+			got, _ := streamed(t, s, pieces...)
+			for i := range got {
+				if got[i] != want[i] {
+					require.Equal(t, want[max(0, i-100):min(len(want), i+100)], got[max(0, i-100):min(len(want), i+100)])
+				}
+			}
+		}
+	}
+}
+
 func cuts(rnd *rand.Rand, text string) []string {
 	var pieces []string
 	most := 1 + rnd.IntN(40)
