@@ -69,6 +69,10 @@ func (j *judge) run(args []arg) protocol.Effects {
 		return protocol.Everything
 	}
 	defer j.leave()
+	if j.words += len(args); j.words > maxWords {
+		j.unknown("more words than are interpreted")
+		return protocol.Everything
+	}
 	name, standard := program(args[0])
 	if name == "" {
 		j.unknown("a command's name that is not literal")

@@ -26,6 +26,9 @@ const (
 	maxDepth = 200
 	// maxShells is how deeply shells may be nested: sh -c "sh -c …".
 	maxShells = 5
+	// maxWords is how many words of commands are looked at; those of a command
+	// that another one runs count again.
+	maxWords = 2 * MaxLength
 	// maxObjects is how many objects are kept apart.
 	maxObjects = 256
 )
@@ -217,7 +220,7 @@ type judge struct {
 	stdin   input
 	differs bool // a construct that shells read differently was seen
 
-	parsed, shells, depth int
+	parsed, shells, depth, words int
 }
 
 type objectKey struct{ kind, name string }
