@@ -131,27 +131,34 @@ func TestTour(t *testing.T) {
 		}
 	})
 
-	t.Run("interrupted", func(t *testing.T) {
-		dir := place(t)
-		cmd := command(t, binary, dir)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		lines := bufio.NewScanner(out)
-		for lines.Scan() && !strings.Contains(lines.Text(), "a private PostgreSQL") {
-		}
-		require.NoError(t, cmd.Process.Signal(os.Interrupt))
-		require.NoError(t, cmd.Process.Signal(os.Interrupt), "a second one changes nothing")
-		_, _ = io.Copy(io.Discard, out)
-		err = cmd.Wait()
-		exit, ok := err.(*exec.ExitError)
-		require.True(t, ok, "%v", err)
-		assert.Equal(t, 130, exit.ExitCode(), "%s", &stderr)
-		assert.Equal(t, "interrupted; everything was removed\n", stderr.String())
-		nothingLeft(t, dir)
-	})
+	for _, at := range []string{"a private PostgreSQL", "uploads release.txt"} {
+		t.Run("interrupted at "+at, func(t *testing.T) { interrupted(t, binary, at) })
+	}
+}
+
+// interrupted ends a tour once it has said words.
+func interrupted(t *testing.T, binary, words string) {
+	dir := place(t)
+	cmd := command(t, binary, dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.Contains(lines.Text(), words) {
+	}
+	start := time.Now()
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, cmd.Process.Signal(os.Interrupt), "a second one changes nothing")
+	_, _ = io.Copy(io.Discard, out)
+	err = cmd.Wait()
+	exit, ok := err.(*exec.ExitError)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, 130, exit.ExitCode(), "%s", &stderr)
+	assert.Equal(t, "interrupted; everything was removed\n", stderr.String())
+	assert.Less(t, time.Since(start), 15*time.Second)
+	nothingLeft(t, dir)
 }
 
 // alike takes out what is different in each run: times, sizes and ids.
