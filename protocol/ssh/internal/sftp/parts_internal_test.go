@@ -98,6 +98,12 @@ func TestTable(t *testing.T) {
 		}
 		require.Equal(t, len(ids), tab.used)
 	}
+	old, _ := tab.enter(slot{})
+	tab.take(old)
+	again, _ := tab.enter(slot{})
+	require.Equal(t, old&slotMask, again&slotMask)
+	_, late := tab.take(old)
+	require.False(t, late, "the id of an earlier request in the same slot")
 	for range maxSlots {
 		tab.enter(slot{})
 	}
