@@ -147,7 +147,6 @@ type setup struct {
 	build   func(*proxy.Builder) *proxy.Builder
 	// server, where not nil, is the target in place of OpenSSH's.
 	server func(net.Conn)
-	log    bool // wants no record but the test's own
 }
 
 func allowAll() []approve.Rule {

@@ -32,20 +32,21 @@ func acceptSSH(conn net.Conn) ssh.Channel {
 		return nil
 	}
 	go ssh.DiscardRequests(requests)
-	for ch := range channels {
-		c, requests, err := ch.Accept()
-		if err != nil {
-			return nil
-		}
-		go ssh.DiscardRequests(requests)
-		go func() {
-			for ch := range channels {
-				_ = ch.Reject(ssh.Prohibited, "one is enough")
-			}
-		}()
-		return c
+	ch, ok := <-channels
+	if !ok {
+		return nil
 	}
-	return nil
+	c, requests, err := ch.Accept()
+	if err != nil {
+		return nil
+	}
+	go ssh.DiscardRequests(requests)
+	go func() {
+		for ch := range channels {
+			_ = ch.Reject(ssh.Prohibited, "one is enough")
+		}
+	}()
+	return c
 }
 
 // tryDialSSH opens a session over a connection.
