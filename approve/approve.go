@@ -47,7 +47,7 @@
 //
 // A pattern with a slash or a colon is a path or an ARN: allow rules compare
 // it as it is. "table:", "function:", "path:", "command:", "subsystem:",
-// "address:", "host:" or "url:" in front make a pattern hold for one kind of
+// "address:", "host:", "url:" or "variable:" in front make a pattern hold for one kind of
 // object only. The names of all but tables and functions are compared as they
 // are: what is said here of schemas and quotes does not hold for them.
 package approve

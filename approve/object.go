@@ -26,7 +26,7 @@ type objectPattern struct {
 }
 
 // What an object pattern may begin with, to hold for one kind only.
-var objectKinds = [...]string{"table", "function", "path", "command", "subsystem", "address", "host", "url"}
+var objectKinds = [...]string{"table", "function", "path", "command", "subsystem", "address", "host", "url", "variable"}
 
 // isSQL reports whether names of a kind have schemas and quotes. Kinds that
 // are not known here may.
