@@ -88,3 +88,27 @@ func TestNoRequestComesBetween(t *testing.T) {
 		require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Close, Handle: h}).Code)
 	}
 }
+
+// A client that sends and ends at once gets its answers: the target hears of
+// the end after it has given them.
+func TestAnsweredBeforeTheEnd(t *testing.T) {
+	early := make(chan error, 1)
+	r := start(t, setup{server: scripted(func(p *fake) {
+		p.greet()
+		p.serve(func(p *fake, q *wire.Request) {
+			_ = p.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+			_, err := p.Read(make([]byte, 1))
+			early <- err
+			_ = p.SetReadDeadline(time.Now().Add(time.Minute))
+			p.say(wire.Response{Kind: wire.Attributes, ID: q.ID})
+		})
+	})})
+	c := r.raw()
+	c.send(c.request(wire.Request{Kind: wire.Stat, Path: []byte("f")}))
+	require.NoError(t, c.Conn.(interface{ CloseWrite() error }).CloseWrite())
+	assert.Equal(t, wire.Attributes, c.response().Kind)
+	require.ErrorIs(t, <-early, errTimeout)
+	c.gone()
+	require.NoError(t, r.ended())
+	assert.Equal(t, protocol.OK, r.Record.Operation(t, "stat f").Outcome.Result)
+}
