@@ -67,6 +67,7 @@ type carrier struct {
 	options sftp.Options
 	done    chan error // what Relay returned
 	ssh     bool       // the subsystem is within SSH, on both sides
+	ctx     context.Context
 }
 
 func (carrier) Name() string { return "carrier" }
@@ -106,7 +107,10 @@ func (c carrier) Serve(ctx context.Context, conn net.Conn, g *protocol.Gate) err
 		}
 		here, there = acceptSSH(buffered{in, conn.(stream)}), h
 	}
-	err = sftp.Relay(s.Context(), s, list[0].ID(), here, there, c.options)
+	if ctx = s.Context(); c.ctx != nil {
+		ctx = c.ctx
+	}
+	err = sftp.Relay(ctx, s, list[0].ID(), here, there, c.options)
 	select {
 	case c.done <- err:
 	default:
@@ -145,6 +149,7 @@ type setup struct {
 	rules   []approve.Rule
 	options sftp.Options
 	build   func(*proxy.Builder) *proxy.Builder
+	ctx     context.Context // in place of the session's
 	// server, where not nil, is the target in place of OpenSSH's.
 	server func(net.Conn)
 }
@@ -183,7 +188,7 @@ func startOver(t testing.TB, s setup, overSSH bool) *rig {
 		if s.build != nil {
 			b = s.build(b)
 		}
-		return b.Listen("127.0.0.1:0", carrier{s.options, r.done, overSSH}, protocol.Target{Name: "host", Address: "127.0.0.1:1", Dial: dial})
+		return b.Listen("127.0.0.1:0", carrier{s.options, r.done, overSSH, s.ctx}, protocol.Target{Name: "host", Address: "127.0.0.1:1", Dial: dial})
 	})
 	return r
 }

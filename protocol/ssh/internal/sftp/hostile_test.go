@@ -2,6 +2,7 @@ package sftp_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -453,6 +454,40 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// What is stuck in a write, to a target that takes nothing more, is freed when
+// the caller has had enough.
+func TestStuckIsFreed(t *testing.T) {
+	ctx, enough := context.WithCancel(t.Context())
+	r := start(t, setup{ctx: ctx, server: scripted(func(p *fake) {
+		p.greet()
+		for range 3 { // where am I, the file, and its opening
+			packet, err := p.next()
+			var q wire.Request
+			if err != nil || wire.DecodeRequest(packet, &q) != nil {
+				return
+			}
+			if q.Kind == wire.Open {
+				p.say(wire.Response{Kind: wire.Handle, ID: q.ID, Handle: []byte("h")})
+				continue
+			}
+			p.named(q.ID, []byte("/home"))
+		}
+		<-ctx.Done()
+	})})
+	c := r.raw()
+	h := c.open("f", wire.FlagWrite)
+	_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	for {
+		if _, err := c.Write(c.request(wire.Request{Kind: wire.Write, Handle: h, Data: make([]byte, 100<<10)})); err != nil {
+			require.ErrorIs(t, err, errTimeout)
+			break
+		}
+	}
+	enough()
+	require.ErrorIs(t, r.ended(), context.Canceled)
+	assert.Equal(t, protocol.Unknown, r.Record.Operation(t, "open f").Outcome.Result)
 }
 
 // A target that hangs is left when the session ends.

@@ -70,6 +70,7 @@ func TestOperations(t *testing.T) {
 		{"lsetstat", wire.Request{Kind: wire.Lsetstat, Path: p("link"), Attrs: wire.Attrs{Flags: wire.AttrTimes}}, "sftp.setstat | lsetstat@openssh.com link (times) | write | ROOT/link write | ok "},
 		{"hardlink", wire.Request{Kind: wire.Hardlink, Path: p("file"), Path2: p("hard")}, "sftp.hardlink | hardlink@openssh.com file hard | read+write | ROOT/file read+write | ROOT/hard write | ok "},
 		{"symlink", wire.Request{Kind: wire.Symlink, Path: p("../x"), Path2: p("dir/l")}, "sftp.symlink | symlink ../x dir/l | write | ROOT/x write | ROOT/dir/l write | ok "},
+		{"symlink behind a link", wire.Request{Kind: wire.Symlink, Path: p("../x"), Path2: p("deep/l")}, "sftp.symlink | symlink ../x deep/l | write | ROOT/dir/x write | ROOT/dir/sub/l write | ROOT/deep/l write as written | ok "},
 		{"symlink to a secret", wire.Request{Kind: wire.Symlink, Path: p("/etc/./shadow"), Path2: p("l2")}, "sftp.symlink | symlink /etc/./shadow l2 | write | /etc/shadow write | ROOT/l2 write | ok "},
 		{"rename", wire.Request{Kind: wire.Rename, Path: p("hard"), Path2: p("dir/hard")}, "sftp.rename | rename hard dir/hard | write+destroy | ROOT/hard write+destroy | ROOT/dir/hard write+destroy | ok "},
 		{"rename that would overwrite", wire.Request{Kind: wire.Rename, Path: p("dir/hard"), Path2: p("file")}, "sftp.rename | rename dir/hard file | write+destroy | ROOT/dir/hard write+destroy | ROOT/file write+destroy | error FAILURE"},
@@ -86,7 +87,9 @@ func TestOperations(t *testing.T) {
 	}
 	r := start(t, setup{})
 	require.NoError(t, os.Mkdir(filepath.Join(r.root, "dir"), 0o700))
+	require.NoError(t, os.Mkdir(filepath.Join(r.root, "dir", "sub"), 0o700))
 	require.NoError(t, os.Symlink("dir", filepath.Join(r.root, "link")))
+	require.NoError(t, os.Symlink("dir/sub", filepath.Join(r.root, "deep")))
 	require.NoError(t, os.WriteFile(filepath.Join(r.root, "file"), []byte("content"), 0o600))
 	c := r.raw()
 	offers := c.offers()

@@ -34,9 +34,9 @@ func noise(r *rand.Rand, packet func() []byte) []byte {
 // Whatever client and target say, the channel ends in order and the record
 // holds what the engine promises; the rig checks that.
 func TestNoise(t *testing.T) {
-	rounds := 40
+	rounds := 25
 	if os.Getenv("SALLYPORT_SOAK") == "1" {
-		rounds = 2000
+		rounds = 400
 	}
 	kinds := []wire.Kind{
 		wire.Open, wire.Open, wire.Opendir, wire.Close, wire.Read, wire.Write, wire.Lstat, wire.Fstat, wire.Fsetstat, wire.Readdir, wire.Remove,
@@ -76,7 +76,7 @@ func TestNoise(t *testing.T) {
 			}
 			b := wire.AppendResponse(nil, &a)
 			if n++; seed%3 == 0 && r.IntN(20) == 0 {
-				b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+				b[4+r.IntN(len(b)-4)] ^= 1 << r.IntN(8) // with a wrong length it would only seem to hang
 			}
 			if seed%3 == 1 && n > 15 {
 				return

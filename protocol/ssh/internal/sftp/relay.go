@@ -65,6 +65,10 @@ var ErrTargetLost = errors.New("sftp: the target has ended the subsystem")
 // error both streams have been closed. Errors are for logs: they hold no
 // content and no paths.
 //
+// After the client has ended its side, Relay waits for what the target still
+// owes as long as ctx lasts: a caller that sees the client's channel closed, and
+// not only ended, cancels ctx.
+//
 // Relay returns once its writes have returned. A read of the client's stream
 // may still be under way then; it ends when the caller closes the stream, and
 // nothing is done with what it read.
