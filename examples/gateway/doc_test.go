@@ -90,4 +90,21 @@ func TestRulesOfTheDocsAreGood(t *testing.T) {
 		{Principal: agent, Operation: protocol.Operation{Verb: "exec", Effects: protocol.Read | protocol.Credential}, Want: protocol.Ask},
 		{Principal: agent, Operation: protocol.Operation{Verb: "forward.connect", Effects: protocol.Read}, Want: protocol.Deny},
 	})
+
+	_, rest, found = strings.Cut(string(text), "`objects: [")
+	require.True(t, found)
+	objects, _, _ := strings.Cut(rest, "]`")
+	s, err = load(write(t, dir, "g.yaml", strings.Replace(sshMinimal, "verdict: allow}", "verdict: allow, effects: [read], objects: ["+objects+"]}", 1)), true)
+	require.NoError(t, err)
+	line := func(program, path string) protocol.Operation {
+		return protocol.Operation{Verb: "exec", Text: program + " " + path, Effects: protocol.Read, Objects: []protocol.Object{
+			{Kind: "command", Name: program, Effects: protocol.Read}, {Kind: "path", Name: path, Effects: protocol.Read},
+		}}
+	}
+	proxytest.Policy(t, s.rules, []proxytest.Case{
+		{Principal: agent, Operation: line("cat", "/srv/app/x"), Want: protocol.Allow},
+		{Principal: agent, Operation: line("cat", "/srv/other"), Want: protocol.Deny},
+		{Principal: agent, Operation: line("cat", "app/x"), Want: protocol.Deny},
+		{Principal: agent, Operation: line("head", "/srv/app/x"), Want: protocol.Deny},
+	})
 }
