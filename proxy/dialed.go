@@ -30,8 +30,8 @@ func (d *dialed) add(conn net.Conn) net.Conn {
 	}
 	d.open = append(d.open, conn)
 	forget := func() { d.forget(conn) }
-	switch c := conn.(type) {
-	case *net.TCPConn:
+	switch c := direct(conn).(type) {
+	case *tcpConn:
 		return &dialedTCP{c, forget}
 	case *net.UnixConn:
 		return &dialedUnix{c, forget}
@@ -59,14 +59,14 @@ func (d *dialed) closeAll() {
 }
 
 type dialedTCP struct {
-	*net.TCPConn
+	*tcpConn
 	forget func()
 }
 
 // Close implements net.Conn.
 func (c *dialedTCP) Close() error {
 	c.forget()
-	return c.TCPConn.Close()
+	return c.tcpConn.Close()
 }
 
 type dialedUnix struct {

@@ -82,9 +82,9 @@ func (g *Gateway) serveConn(ctx context.Context, l *listener, conn net.Conn) {
 		return
 	}
 	defer g.conns.remove(c)
-	client := conn
+	client := direct(conn)
 	if l.tls {
-		t := tls.Server(conn, c.TLS())
+		t := tls.Server(client, c.TLS())
 		if err := t.HandshakeContext(ctx); err != nil {
 			c.Refused("", err)
 			return

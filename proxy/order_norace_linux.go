@@ -1,0 +1,6 @@
+//go:build !race
+
+package proxy
+
+func orderSent()     {}
+func orderReceived() {}
