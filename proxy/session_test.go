@@ -96,6 +96,7 @@ func TestPanicInAProtocolEndsOnlyItsConnection(t *testing.T) {
 	_, err = begin(other, op("read", "b"))
 	require.NoError(t, err)
 	w.hang(errors.New("the ordinary way"))
+	r.Record.WaitForKind(t, recorder.KindSessionClosed, 2)
 	assert.True(t, r.Log.Contains("connection ended", "the ordinary way"))
 }
 
