@@ -51,7 +51,8 @@ func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []
 	if err := s.recordHeads(ops, decisions, batch, denied); err != nil {
 		return nil, err
 	}
-	s.metrics.admitted(time.Since(start))
+	now := time.Now()
+	s.metrics.admitted(now.Sub(start))
 	if denied >= 0 {
 		return nil, s.deny(batch, denied, decisions[denied])
 	}
@@ -60,8 +61,9 @@ func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []
 		if err := q.ask(ctx, wait); err != nil {
 			return nil, err
 		}
+		now = time.Now()
 	}
-	return s.admit(batch)
+	return s.admit(batch, now)
 }
 
 // judge decides one operation; nothing is asked yet. An error has ended the
@@ -173,13 +175,12 @@ func (s *session) deny(batch []*exchange, i int, d protocol.Decision) error {
 
 // admit hands the exchanges out: from here on their bytes may be forwarded,
 // and how they end is for the target to say.
-func (s *session) admit(batch []*exchange) ([]*protocol.Exchange, error) {
+func (s *session) admit(batch []*exchange, now time.Time) ([]*protocol.Exchange, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.ctx.Err() != nil {
 		return nil, s.over()
 	}
-	now := time.Now()
 	list := make([]*protocol.Exchange, len(batch))
 	for i, x := range batch {
 		x.admitted, x.begun = true, now

@@ -30,11 +30,16 @@ type exchange struct {
 	out grant                  // guarded by the output's mu
 
 	input struct {
-		mu    sync.Mutex
-		event recorder.Event
-		part  recorder.Part
-		batch [1]*recorder.Event
+		mu      sync.Mutex
+		scratch *scratch // nil before the first part
 	}
+}
+
+// scratch is what a part is recorded from, so that no part allocates.
+type scratch struct {
+	event recorder.Event
+	part  recorder.Part
+	batch [1]*recorder.Event
 }
 
 func (x *exchange) ID() protocol.ExchangeID { return x.id }
@@ -70,11 +75,13 @@ func (x *exchange) Input(p protocol.Part) error {
 		return err
 	}
 	s.active.Store(time.Now().UnixNano())
-	e := &x.input.event
-	s.partEvent(e, &x.input.part, recorder.KindInput, x.id, p)
-	x.input.batch[0] = e
-	err := s.record(recorder.Taken, x.input.batch[:]...)
-	e.Payload = nil
+	if x.input.scratch == nil {
+		x.input.scratch = new(scratch)
+	}
+	b := x.input.scratch
+	s.partEvent(b, recorder.KindInput, x.id, p)
+	err := s.record(recorder.Taken, b.batch[:]...)
+	b.event.Payload = nil
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,9 @@ import (
 // equal operations of this run and tells nothing to who lacks the run's key.
 func (s *session) keyed(op *protocol.Operation) string {
 	sum := s.digest(operationKey(op))
-	return hex.EncodeToString(sum[:16])
+	var text [32]byte
+	hex.Encode(text[:], sum[:16])
+	return string(text[:])
 }
 
 // binding returns the digest that an approval is for: this operation of this
@@ -23,16 +25,24 @@ func (s *session) binding(x *exchange, op *protocol.Operation) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// operationKey is the operation's own key, or protocol.OperationKey of what it
+// asks for: on the way of every operation, so one piece of memory for all parts.
 func operationKey(op *protocol.Operation) []byte {
 	if op.Key != nil {
 		return op.Key
 	}
-	parts := make([][]byte, 0, 2+3*len(op.Params))
-	parts = append(parts, []byte(op.Verb), []byte(op.Text))
-	for _, p := range op.Params {
-		parts = append(parts, []byte(p.Name), []byte(p.Value), p.Raw)
+	var stack [1024]byte
+	b := appendCounted(appendCounted(stack[:0], op.Verb), op.Text)
+	for i := range op.Params {
+		p := &op.Params[i]
+		b = appendCounted(appendCounted(appendCounted(b, p.Name), p.Value), p.Raw)
 	}
-	return protocol.OperationKey(parts...)
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+func appendCounted[T string | []byte](b []byte, part T) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(part))), part...)
 }
 
 // digest is keyed by a secret of fixed length in front, and the length of

@@ -62,9 +62,7 @@ type output struct {
 	mu    sync.Mutex
 	w     io.Writer
 	since atomic.Int64 // when the write under way began; 0 for none
-	event recorder.Event
-	part  recorder.Part
-	batch [1]*recorder.Event
+	scratch
 }
 
 // emit records a part, with the outcome where it is the last, and writes it to
@@ -135,10 +133,9 @@ func (s *session) recordOutput(x *exchange, out *output, p protocol.Part, o *pro
 	if o != nil {
 		x.leave()
 	}
+	s.partEvent(&out.scratch, kind, id, p)
 	e := &out.event
-	s.partEvent(e, &out.part, kind, id, p)
 	e.Outcome = o
-	out.batch[0] = e
 	err := s.append(recorder.Taken, out.batch[:]...)
 	e.Payload, e.Outcome = nil, nil
 	return err
@@ -148,8 +145,10 @@ func (s *session) recordOutput(x *exchange, out *output, p protocol.Part, o *pro
 // digests of single keystrokes would be a cipher that letter counts break.
 const minDigested = 16
 
-// partEvent fills e for p. e and part are scratch of the caller's.
-func (s *session) partEvent(e *recorder.Event, part *recorder.Part, kind recorder.Kind, id protocol.ExchangeID, p protocol.Part) {
+// partEvent fills b for p.
+func (s *session) partEvent(b *scratch, kind recorder.Kind, id protocol.ExchangeID, p protocol.Part) {
+	e, part := &b.event, &b.part
+	b.batch[0] = e
 	*part = recorder.Part{Kind: p.Kind, Shape: p.Shape, Units: p.Units, Masked: p.Masked}
 	*e = recorder.Event{Kind: kind, Exchange: id, Part: part, Payload: p.Data}
 	if p.Withheld {
