@@ -14,6 +14,10 @@ import (
 type frontend struct {
 	*session
 	ctx context.Context
+	// asking and withdraw are of the operations that are being admitted. Those
+	// that need no person share them: most do, and none is withdrawn.
+	asking   context.Context
+	withdraw context.CancelFunc
 
 	batch batch
 	seen  overlay

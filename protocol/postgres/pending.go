@@ -101,19 +101,22 @@ func (s *session) abandon(cause error) {
 // begin has operations admitted. While a person is asked, it tells the client
 // and reads ahead, so that a client that leaves withdraws its operation.
 func (f *frontend) begin(ops ...protocol.Operation) ([]*protocol.Exchange, error) {
-	ctx, withdraw := context.WithCancel(f.ctx)
-	defer withdraw()
+	if f.withdraw == nil {
+		f.asking, f.withdraw = context.WithCancel(f.ctx)
+	}
 	var ahead *readAhead
-	list, err := f.gate.Begin(ctx, func(p protocol.Pending) {
+	list, err := f.gate.Begin(f.asking, func(p protocol.Pending) {
 		if ahead == nil {
-			f.pending.set(withdraw)
-			ahead = f.readAhead(withdraw)
+			f.pending.set(f.withdraw)
+			ahead = f.readAhead(f.withdraw)
 		}
 		f.notify(p)
 	}, ops...)
 	f.denialCode = codeDenied
 	if ahead != nil {
 		ahead.stop()
+		f.withdraw()
+		f.withdraw = nil
 		if f.pending.clear() {
 			f.denialCode = codeCanceled
 		}
