@@ -34,7 +34,7 @@ func tcpPair(t *testing.T) (here, there *net.TCPConn) {
 func TestDirectConnectionsCarryMoreThanTheSocketHolds(t *testing.T) {
 	accepted, there := tcpPair(t)
 	here := direct(accepted)
-	want := make([]byte, 32<<20)
+	want := make([]byte, 8<<20)
 	_, _ = rand.Read(want)
 	sent := make(chan error, 1)
 	go func() {
@@ -62,7 +62,7 @@ func TestDirectConnectionsCarryMoreThanTheSocketHolds(t *testing.T) {
 
 // TestDirectConnectionsFailAsOthersDo compares with package net.
 func TestDirectConnectionsFailAsOthersDo(t *testing.T) {
-	full := make([]byte, 64<<20)
+	full := make([]byte, 16<<20)
 	for name, fail := range map[string]func(c net.Conn, peer *net.TCPConn) error{
 		"read deadline that passed": func(c net.Conn, _ *net.TCPConn) error {
 			_ = c.SetReadDeadline(time.Unix(1, 0))
@@ -128,4 +128,25 @@ func TestDirectConnectionsFailAsOthersDo(t *testing.T) {
 			assert.Equal(t, wanted.Timeout(), gotten.Timeout())
 		})
 	}
+}
+
+func TestDirectConnectionsAllocateNothing(t *testing.T) {
+	accepted, there := tcpPair(t)
+	here := direct(accepted)
+	b := []byte("a few bytes")
+	allocs := testing.AllocsPerRun(100, func() {
+		if _, err := here.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(there, b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := there.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(here, b); err != nil {
+			t.Fatal(err)
+		}
+	})
+	assert.Zero(t, allocs)
 }
