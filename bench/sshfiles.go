@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +18,7 @@ import (
 type move struct {
 	name    string
 	upload  bool
+	text    bool // a quarter as much, of lines as logs have them, for the masks to look at
 	prepare func(b *sshBed, ctx context.Context, leg, from, to string) *exec.Cmd
 }
 
@@ -33,27 +36,43 @@ func moves() []move {
 			return cmd
 		}
 	}
-	return []move{
-		{"sftp, upload", true, sftp("put")},
-		{"sftp, download", false, sftp("get")},
-		{"scp, upload", true, scp()},
-		{"scp, download", false, scp()},
-		{"scp -O, upload", true, scp("-O")},
-		{"scp -O, download", false, scp("-O")},
+	cat := func(b *sshBed, ctx context.Context, leg, from, _ string) *exec.Cmd {
+		return b.client(ctx, "ssh", leg, "cat "+strings.TrimPrefix(from, leg+":"))
 	}
+	return []move{
+		{name: "sftp, upload", upload: true, prepare: sftp("put")},
+		{name: "sftp, download", prepare: sftp("get")},
+		{name: "scp, upload", upload: true, prepare: scp()},
+		{name: "scp, download", prepare: scp()},
+		{name: "scp -O, upload", upload: true, prepare: scp("-O")},
+		{name: "scp -O, download", prepare: scp("-O")},
+		{name: "ssh cat, text", text: true, prepare: cat},
+	}
+}
+
+// source is a file that is moved.
+type source struct {
+	name string
+	size int64
 }
 
 // files moves a file both ways, in each of the ways that OpenSSH has. It is
 // read from the page cache; what is downloaded goes to /dev/null, and what is
 // uploaded is removed before the system writes it out.
 func (b *sshBed) files(ctx context.Context, r *report) error {
-	from := b.path("file")
-	if err := writeFile(from, int64(b.file)<<20); err != nil {
+	noise := source{b.path("noise"), int64(b.file) << 20}
+	text := source{b.path("text"), int64(max(b.file/4, 1)) << 20}
+	random := rand.NewChaCha8([32]byte{})
+	err := errors.Join(noise.write(func(block []byte) { _, _ = random.Read(block) }), text.write(fillWithLines))
+	if err != nil {
 		return err
 	}
-	defer os.Remove(from)
 	for _, m := range moves() {
-		s := &section{Title: fmt.Sprintf("%s of %d MiB", m.name, b.file), Reference: relayLeg}
+		from := noise
+		if m.text {
+			from = text
+		}
+		s := &section{Title: fmt.Sprintf("%s of %d MiB", m.name, from.size>>20), Reference: relayLeg}
 		for round := range b.rounds {
 			for _, l := range b.legs {
 				if !l.files {
@@ -70,17 +89,16 @@ func (b *sshBed) files(ctx context.Context, r *report) error {
 	return nil
 }
 
-// writeFile makes a file of noise that is on the disk, and in memory.
-func writeFile(name string, size int64) error {
-	f, err := os.Create(name)
+// write makes a file that is on the disk, and in memory.
+func (s source) write(fill func(block []byte)) error {
+	f, err := os.Create(s.name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	noise := rand.NewChaCha8([32]byte{})
 	block := make([]byte, 1<<20)
-	for ; size > 0; size -= int64(len(block)) {
-		_, _ = noise.Read(block)
+	for range s.size / int64(len(block)) {
+		fill(block)
 		if _, err := f.Write(block); err != nil {
 			return err
 		}
@@ -88,12 +106,22 @@ func writeFile(name string, size int64) error {
 	return f.Sync()
 }
 
-func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file string) error {
+func fillWithLines(block []byte) {
+	b := block[:0]
+	for i := 0; len(b) < len(block); i++ {
+		b = fmt.Appendf(b, "2026-03-01T12:%02d:%02dZ INFO served method=GET path=/api/v1/orders/%d status=200 bytes=%d took=%dms client=10.0.3.%d\n",
+			i/60%60, i%60, i*7919, i*31, i%97, i%250)
+	}
+	copy(block, b[:len(block)])
+	block[len(block)-1] = '\n'
+}
+
+func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file source) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	from, to, remote := l.name+":"+file, os.DevNull, b.path("uploaded")
+	from, to, remote := l.name+":"+file.name, os.DevNull, b.path("uploaded")
 	if m.upload {
-		from, to = file, l.name+":"+remote
+		from, to = file.name, l.name+":"+remote
 	}
 	var idle float64
 	if l.middle != nil {
@@ -110,9 +138,11 @@ func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file s
 		return err
 	}
 	cmd := m.prepare(b, ctx, l.name, from, to)
+	var words bytes.Buffer
+	cmd.Stderr = &words
 	start := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w: %s", err, words.Bytes())
 	}
 	took := time.Since(start)
 	time.Sleep(100 * time.Millisecond) // the server's process ends, and counts then
@@ -120,12 +150,12 @@ func (b *sshBed) move(ctx context.Context, s *section, l *sshLeg, m move, file s
 	if err != nil {
 		return err
 	}
-	size := float64(b.file) * (1 << 20)
 	if m.upload {
-		if err := arrived(remote, int64(size)); err != nil {
+		if err := arrived(remote, file.size); err != nil {
 			return err
 		}
 	}
+	size := float64(file.size)
 	used := after.minus(before)
 	ends := used.server + cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	perGiB := func(d time.Duration) float64 { return d.Seconds() * (1 << 30) / size }
