@@ -22,10 +22,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/internal/pgserver"
 	"github.com/sallyport/sallyport/internal/pgserver/pgservertest"
+	"github.com/sallyport/sallyport/internal/sshserver"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/recorder"
 )
@@ -70,6 +73,12 @@ func startBed(t *testing.T, rules string) *bed {
 	write(t, dir, "tokens.yaml", fmt.Sprintf("tokens:\n  - {name: coder, hash: %q, groups: [agents]}\n", hash))
 	write(t, dir, "password", pg.Password("app")+"\n")
 	b.certify()
+	hostPassword := rand.Text()
+	host, err := sshserver.StartEmbedded(sshserver.EmbeddedOptions{Password: hostPassword})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, host.Close()) })
+	write(t, dir, "host_password", hostPassword+"\n")
+	pair(t, dir, "host_key")
 	reviews := newReviewer(t, filepath.Join(dir, "answers.sock"))
 	write(t, dir, "secret", reviews.secret)
 	b.file = write(t, dir, "g.yaml", fmt.Sprintf(`name: g
@@ -81,8 +90,11 @@ targets:
     database: shop
     tls: {ca: %s}
     login: {user: app, password: "file:password"}
+  - {name: box, address: %q, login: {user: %s, password: "file:host_password"}}
 listeners:
   - {address: "127.0.0.1:0", targets: [shop]}
+  - {protocol: ssh, address: "127.0.0.1:0", targets: [box]}
+ssh: {host_keys: [host_key], known_host_lines: [%q]}
 masks:
   columns: [{column: customers.ssn, method: keep, keep: 4}]
 record: {dir: journal, checkpoints: {files: [elsewhere]}}
@@ -90,7 +102,7 @@ certificate: {cert: server.crt, key: server.key}
 approvers:
   answers: %s
   webhooks: [{name: reviewers, url: %q, secret: "file:secret"}]
-`, b.admin, pg.Addr(), pg.CAFile(), reviews.socket, reviews.url)+rules)
+`, b.admin, pg.Addr(), pg.CAFile(), host.Addr(), host.User(), strings.TrimSpace(host.KnownHosts()), reviews.socket, reviews.url)+rules)
 
 	b.run()
 	return b
@@ -122,10 +134,16 @@ func (b *bed) run() {
 		}
 	})
 	b.logged("gateway listens")
-	address := regexp.MustCompile(`msg="gateway listens".* address=(\S+)`).FindStringSubmatch(b.log.String())
-	require.NotNil(t, address)
-	_, b.port, err = net.SplitHostPort(address[1])
-	require.NoError(t, err)
+	b.port = b.portOf("")
+}
+
+// portOf returns where the gateway listens for a protocol; empty means the first.
+func (b *bed) portOf(protocol string) string {
+	address := regexp.MustCompile(`msg="gateway listens".* address=(\S+) protocol=` + protocol).FindStringSubmatch(b.log.String())
+	require.NotNil(b.t, address)
+	_, port, err := net.SplitHostPort(address[1])
+	require.NoError(b.t, err)
+	return port
 }
 
 // logged waits until the gateway has logged words.
@@ -178,6 +196,7 @@ func (b *bed) ask(method, path string) (int, string) {
 
 const readOnly = `rules:
   - {name: read customers, verdict: allow, groups: [agents], effects: [read], objects: [customers]}
+  - {name: look around, verdict: allow, groups: [agents], targets: [box], effects: [read]}
   - {name: no payroll, verdict: deny, objects: [payroll], reason: ask the people team}
   - {name: deleting, verdict: ask, effects: [destroy], timeout: 30s}
 `
@@ -193,6 +212,28 @@ func TestFromFileToPsql(t *testing.T) {
 	assert.Contains(t, b.sql(b.token, "-c", "UPDATE customers SET id = 2"), "42501: sallyport: denied: ")
 	assert.Contains(t, b.sql("not the token", "-c", "SELECT 1"), "FATAL:")
 
+	t.Run("SSH is served beside it", func(t *testing.T) {
+		key, err := ssh.ReadKey(filepath.Join(b.dir, "host_key"))
+		require.NoError(t, err)
+		client, err := xssh.Dial("tcp", "127.0.0.1:"+b.portOf("ssh"), &xssh.ClientConfig{
+			User: "coder", Auth: []xssh.AuthMethod{xssh.Password(b.token)}, HostKeyCallback: xssh.FixedHostKey(key.PublicKey()),
+		})
+		require.NoError(t, err)
+		defer client.Close()
+		run := func(command string) (string, error) {
+			s, err := client.NewSession()
+			require.NoError(t, err)
+			defer s.Close()
+			out, err := s.CombinedOutput(command)
+			return string(out), err
+		}
+		out, err := run("echo works")
+		require.NoError(t, err)
+		assert.Equal(t, "works\n", out)
+		out, err = run("rm -f nothing # fine")
+		require.NoError(t, err, out)
+		assert.Contains(t, out, "waiting for reviewers to approve this", "the same rules and people")
+	})
 	t.Run("people are asked by webhook", func(t *testing.T) {
 		out := b.sql(b.token, "-c", "DELETE FROM customers WHERE id = 7 /* fine */")
 		assert.Contains(t, out, "waits for approval")
