@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -26,6 +28,11 @@ type authentication struct {
 
 // provenKey is under what Permissions hold the identity.Proven.
 type provenKey struct{}
+
+// maxUser is the longest user name, with the target in it.
+const maxUser = 255
+
+var errUser = errors.New("the user name is none")
 
 // version is how the gateway greets, to clients and targets.
 const version = "SSH-2.0-Sallyport"
@@ -73,10 +80,20 @@ func (a *authentication) keyboard(meta xssh.ConnMetadata, ask xssh.KeyboardInter
 	return a.token(meta, answers[0])
 }
 
+// verifier returns the verifier for the name that the client claims now.
+func (a *authentication) verifier(scheme identity.Scheme, meta xssh.ConnMetadata) (identity.Verifier, error) {
+	user := meta.User()
+	if len(user) > maxUser || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) {
+		a.name = protocol.Visible(clip(user, maxUser))
+		return nil, errUser
+	}
+	a.name, _ = splitUser(user)
+	return a.gate.Verifier(a.ctx, scheme, a.name)
+}
+
 // token checks a token that came as a password. The wire is private: SSH is.
 func (a *authentication) token(meta xssh.ConnMetadata, token string) (*xssh.Permissions, error) {
-	a.name, _ = splitUser(meta.User())
-	v, err := a.gate.Verifier(a.ctx, identity.SchemeToken, a.name)
+	v, err := a.verifier(identity.SchemeToken, meta)
 	if err != nil {
 		return nil, a.refused(err)
 	}
@@ -93,8 +110,7 @@ func (a *authentication) token(meta xssh.ConnMetadata, token string) (*xssh.Perm
 
 // key is asked both about keys and when one has signed.
 func (a *authentication) key(meta xssh.ConnMetadata, key xssh.PublicKey) (*xssh.Permissions, error) {
-	a.name, _ = splitUser(meta.User())
-	v, err := a.gate.Verifier(a.ctx, identity.SchemeSSHKey, a.name)
+	v, err := a.verifier(identity.SchemeSSHKey, meta)
 	if err != nil {
 		return nil, a.refused(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	xssh "golang.org/x/crypto/ssh"
@@ -22,6 +23,8 @@ const (
 const (
 	maxVariables = 64      // environment variables of one command
 	maxSetup     = 8 << 10 // bytes of them and of the terminal's name and modes
+	maxTerm      = 64      // bytes of the terminal's name
+	maxModes     = 1 << 10 // and of its modes
 )
 
 // sessionChannel is a client's session channel (RFC 4254, section 6): what
@@ -34,10 +37,14 @@ type sessionChannel struct {
 	ctx    context.Context // ends when the client has closed the channel
 	cancel context.CancelCauseFunc
 
-	env   []envRequest
-	setup int // bytes of env and terminal
-	done  chan struct{}
-	once  sync.Once // the last words
+	env     []envRequest
+	dropped []string // names of variables that are not passed on
+	setup   int      // bytes of env and terminal
+	answers answers
+	done    chan struct{}
+	once    sync.Once   // the last words
+	errs    sync.Mutex  // standard error: the target's and the gateway's words
+	raw     atomic.Bool // the client has a terminal
 
 	mu       sync.Mutex
 	terminal *ptyRequest
@@ -99,12 +106,12 @@ func (ch *sessionChannel) request(r *xssh.Request) {
 	case r.Type == "x11-req":
 		ch.c.refuse("forward", "X11", "X11 forwarding is not possible through this gateway: the target could read your screen and keyboard")
 	}
-	_ = r.Reply(ok, nil)
+	ch.answer(r, ok)
 }
 
 func (ch *sessionChannel) setenv(payload []byte) bool {
 	var e envRequest
-	if xssh.Unmarshal(payload, &e) != nil || len(ch.env) >= maxVariables {
+	if xssh.Unmarshal(payload, &e) != nil || len(ch.env)+len(ch.dropped) >= maxVariables {
 		return false
 	}
 	ch.setup += len(payload)
@@ -117,12 +124,13 @@ func (ch *sessionChannel) setenv(payload []byte) bool {
 			return true
 		}
 	}
+	ch.dropped = append(ch.dropped, e.Name)
 	return false
 }
 
 func (ch *sessionChannel) pty(payload []byte) bool {
 	var t ptyRequest
-	if xssh.Unmarshal(payload, &t) != nil || ch.terminal != nil {
+	if xssh.Unmarshal(payload, &t) != nil || ch.terminal != nil || len(t.Term) > maxTerm || !graphic(t.Term) || len(t.Modes) > maxModes {
 		return false
 	}
 	ch.setup += len(payload)
@@ -136,61 +144,58 @@ func (ch *sessionChannel) pty(payload []byte) bool {
 	ch.mu.Lock()
 	ch.terminal = &t
 	ch.mu.Unlock()
+	ch.raw.Store(true)
 	return true
 }
 
 // start begins what the client asks for; the answer comes when it is decided.
 func (ch *sessionChannel) start(r *xssh.Request) {
-	if ch.started {
-		_ = r.Reply(false, nil)
+	text, ok := what(r)
+	if !ok || ch.started {
+		ch.answer(r, false)
 		return
 	}
-	text := ""
-	switch r.Type {
-	case "exec":
-		var e execRequest
-		if xssh.Unmarshal(r.Payload, &e) != nil {
-			_ = r.Reply(false, nil)
-			return
-		}
-		text = e.Command
-	case "subsystem":
-		var s subsystemRequest
-		if xssh.Unmarshal(r.Payload, &s) != nil {
-			_ = r.Reply(false, nil)
-			return
-		}
-		text = s.Name
-	default:
-		if len(r.Payload) > 0 {
-			_ = r.Reply(false, nil)
-			return
-		}
-	}
 	ch.started = true
+	ch.answers.hold()
 	ch.c.work.Go(func() {
 		defer close(ch.done)
 		ch.run(r, text)
 	})
 }
 
+// what returns the command line or the subsystem's name of a request that
+// starts something.
+func what(r *xssh.Request) (string, bool) {
+	switch r.Type {
+	case "exec":
+		var e execRequest
+		err := xssh.Unmarshal(r.Payload, &e)
+		return e.Command, err == nil
+	case "subsystem":
+		var s subsystemRequest
+		err := xssh.Unmarshal(r.Payload, &s)
+		return s.Name, err == nil
+	}
+	return "", len(r.Payload) == 0
+}
+
 // run has what was asked for judged, and carries it.
 func (ch *sessionChannel) run(r *xssh.Request, text string) {
 	if len(text) > ch.c.config.MaxCommand {
 		why := ch.c.refuse(r.Type, "(too long)", fmt.Sprintf("the command is longer than %d bytes; put it in a file", ch.c.config.MaxCommand))
-		_ = r.Reply(true, nil)
+		ch.answers.release(r, true)
 		ch.end(why, exitDenied)
 		return
 	}
 	op, kind := ch.operation(r.Type, text)
 	list, err := ch.c.s.Begin(ch.ctx, ch.waiting, op)
 	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
-		_ = r.Reply(true, nil)
+		ch.answers.release(r, true)
 		ch.end(denied.Error(), exitDenied)
 		return
 	}
 	if err != nil {
-		_ = r.Reply(false, nil)
+		ch.answers.release(r, false)
 		if ch.ctx.Err() == nil {
 			ch.c.fail(err)
 		}
@@ -202,7 +207,7 @@ func (ch *sessionChannel) run(r *xssh.Request, text string) {
 	to, requests, err := ch.openTarget()
 	if err != nil {
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the target opened no channel"})
-		_ = r.Reply(true, nil)
+		ch.answers.release(r, true)
 		ch.end("the target opened no channel: "+err.Error(), exitGateway)
 		return
 	}
@@ -210,12 +215,11 @@ func (ch *sessionChannel) run(r *xssh.Request, text string) {
 	cmd.run(r, requests)
 }
 
-// openTarget opens the channel at the target and prepares it as the client has
-// prepared its own.
+// openTarget opens the channel at the target.
 func (ch *sessionChannel) openTarget() (xssh.Channel, <-chan *xssh.Request, error) {
 	to, requests, err := ch.c.target.OpenChannel("session", nil)
 	if refused, ok := errors.AsType[*xssh.OpenChannelError](err); ok {
-		return nil, nil, errors.New(protocol.Visible(clip(refused.Message, 200)))
+		return nil, nil, errors.New(ch.c.plain(refused.Message, 200))
 	}
 	if err != nil {
 		return nil, nil, errors.New("the connection is lost")
@@ -246,7 +250,7 @@ func (ch *sessionChannel) pass(r *xssh.Request) bool {
 	text := ""
 	if r.Type == "signal" {
 		var s signalRequest
-		if xssh.Unmarshal(r.Payload, &s) != nil || len(s.Name) > 64 {
+		if xssh.Unmarshal(r.Payload, &s) != nil || len(s.Name) > 64 || !graphic(s.Name) {
 			return false
 		}
 		text = s.Name

@@ -171,6 +171,9 @@ func (c Config) LogValue() slog.Value {
 		slog.Int("max_command", d.MaxCommand), slog.Int("max_channels", d.MaxChannels))
 }
 
+// Format implements fmt.Formatter: the keys in it are private.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.LogValue()) }
+
 func (c Config) validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("ssh.Config."+format, args...)) }

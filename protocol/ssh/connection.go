@@ -59,7 +59,7 @@ func (c *connection) run(channels <-chan xssh.NewChannel, requests <-chan *xssh.
 	c.work.Go(c.targetChannels)
 	c.work.Go(func() {
 		err := c.target.Wait()
-		c.fail(&protocol.Failure{Public: "the connection to the target is lost", Err: err})
+		c.fail(&protocol.Failure{Public: "the connection to the target is lost", Err: said(err)})
 	})
 	if c.config.KeepAlive > 0 {
 		c.work.Go(c.keepAlive)
@@ -149,15 +149,27 @@ func (c *connection) unknownChannel(n xssh.NewChannel) {
 	_ = n.Reject(xssh.Prohibited, c.refuse("channel", kind, why))
 }
 
+// maxTold is how many refusals of the plugin's own stand in a record.
+const maxTold = 100
+
 // refuse records that the plugin itself refuses something, once for each kind
 // and subject in a session, and returns the words for the client.
 func (c *connection) refuse(verb, subject, why string) string {
-	subject = clip(subject, 100)
+	subject = c.plain(subject, 100)
 	c.mu.Lock()
-	known := c.told[verb+" "+subject] || len(c.told) > 100
-	c.told[verb+" "+subject] = true
+	known, last := c.told[verb+" "+subject], len(c.told) == maxTold
+	if !known && len(c.told) <= maxTold {
+		c.told[verb+" "+subject] = true
+	}
+	full := len(c.told) > maxTold
 	c.mu.Unlock()
-	if known {
+	switch {
+	case known, full && !last:
+		return why
+	case last:
+		if err := c.s.Note("refused", "further requests that the gateway refuses of its own accord are not recorded"); err != nil {
+			c.fail(err)
+		}
 		return why
 	}
 	_, err := c.s.Begin(c.ctx, nil, protocol.Operation{
@@ -198,6 +210,23 @@ func permitted(who identity.Principal) permits {
 // extensionsAttribute is where an authenticator of certificates says what they
 // permit, see package identity/sshkeys.
 const extensionsAttribute = "ssh.extensions"
+
+// plain makes what a peer said fit for people, the other peer and the record.
+func (c *connection) plain(s string, n int) string {
+	b := []byte(s)
+	c.s.Masks().Redact(b)
+	return protocol.Visible(clip(string(b), n))
+}
+
+// graphic reports whether s is ASCII without blanks and control characters.
+func graphic(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // clip cuts what a peer sent down to what a record or a log line bears.
 func clip(s string, n int) string {

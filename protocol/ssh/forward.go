@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -30,16 +32,20 @@ func (c *connection) forwarding() string {
 // -L, -W, -D; RFC 4254, section 7.2).
 func (c *connection) forwardConnect(n xssh.NewChannel) {
 	var m forwardOpen
-	if xssh.Unmarshal(n.ExtraData(), &m) != nil || m.Port > 65535 || len(m.Address) > 255 {
+	if xssh.Unmarshal(n.ExtraData(), &m) != nil || !m.readable() {
 		_ = n.Reject(xssh.ConnectionFailed, "the request cannot be read")
 		return
 	}
-	where := net.JoinHostPort(m.Address, strconv.FormatUint(uint64(m.Port), 10))
+	where, ok := judged(m.Address, m.Port)
+	if !ok {
+		_ = n.Reject(xssh.Prohibited, c.refuse("forward.connect", where, "this is neither an IP address nor a name"))
+		return
+	}
 	if why := c.forwarding(); why != "" {
 		_ = n.Reject(xssh.Prohibited, c.refuse("forward.connect", where, why))
 		return
 	}
-	list, err := c.s.Begin(c.ctx, nil, forward("forward.connect", where))
+	list, err := c.s.Begin(c.ctx, nil, c.forward("forward.connect", where, &m))
 	if denied, ok := errors.AsType[*protocol.Denied](err); ok {
 		_ = n.Reject(xssh.Prohibited, denied.Error())
 		return
@@ -54,7 +60,7 @@ func (c *connection) forwardConnect(n xssh.NewChannel) {
 	if err != nil {
 		words := "the connection to the target is lost"
 		if refused, ok := errors.AsType[*xssh.OpenChannelError](err); ok {
-			words = protocol.Visible(clip(refused.Message, 200))
+			words = c.plain(refused.Message, 200)
 		}
 		_ = x.End(protocol.Outcome{Result: protocol.Failed, Text: words})
 		_ = n.Reject(xssh.ConnectionFailed, words)
@@ -73,11 +79,43 @@ func (c *connection) forwardConnect(n xssh.NewChannel) {
 // anything, but there and nowhere else, so that rules can tell addresses apart.
 const forwardEffects = protocol.Everything &^ (protocol.Code | protocol.Opaque)
 
-func forward(verb, where string) protocol.Operation {
-	return protocol.Operation{
+// forward makes the head of a forwarded connection, or of a listen where
+// there is none yet.
+func (c *connection) forward(verb, where string, m *forwardOpen) protocol.Operation {
+	op := protocol.Operation{
 		Verb: verb, Text: where, Effects: forwardEffects,
 		Objects: []protocol.Object{{Kind: "address", Name: where, Effects: forwardEffects}},
 	}
+	if m != nil {
+		op.Params = []protocol.Param{{Name: "from", Value: net.JoinHostPort(m.Origin, strconv.FormatUint(uint64(m.OriginPort), 10))}}
+	}
+	c.hide(&op)
+	return op
+}
+
+// readable reports whether m is what it says, and no more.
+func (m *forwardOpen) readable() bool {
+	return m.Port <= 65535 && m.OriginPort <= 65535 && len(m.Address) <= 255 && len(m.Origin) <= 255 && graphic(m.Origin)
+}
+
+// judged returns how rules see an address: IP addresses in their usual form,
+// names in lower case and without a dot at the end, an empty address, which
+// means all, as 0.0.0.0. What resolvers read as an address in other forms
+// (127.1, 0x7f000001) is not taken: rules could not tell what it means.
+func judged(host string, port uint32) (where string, ok bool) {
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || host == "*":
+		name, ok = "0.0.0.0", true
+	case err == nil:
+		name, ok = ip.Unmap().String(), graphic(host)
+	default:
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		ok = last != "" && (last[0] < '0' || last[0] > '9') &&
+			strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	}
+	return net.JoinHostPort(name, strconv.FormatUint(uint64(port), 10)), ok
 }
 
 // relay carries a forwarded connection until both sides have ended it.
@@ -168,14 +206,18 @@ func (c *connection) listen(r *xssh.Request) {
 		_ = r.Reply(false, nil)
 		return
 	}
-	where := net.JoinHostPort(m.Address, strconv.FormatUint(uint64(m.Port), 10))
-	if why := c.forwarding(); why != "" {
+	where, ok := judged(m.Address, m.Port)
+	why := c.forwarding()
+	if !ok {
+		why = "this is neither an IP address nor a name"
+	}
+	if why != "" {
 		c.refuse("forward.listen", where, why)
 		_ = r.Reply(false, nil)
 		return
 	}
 	c.listens.mu.Lock()
-	full := len(c.listens.open) >= maxListens
+	full := len(c.listens.open) >= maxListens || c.listens.open[m] != nil
 	c.listens.mu.Unlock()
 	if full {
 		_ = r.Reply(false, nil)
@@ -183,7 +225,7 @@ func (c *connection) listen(r *xssh.Request) {
 	}
 	// A person may be asked: the requests behind this one wait, as their
 	// answers have no names and must come in order.
-	list, err := c.s.Begin(c.ctx, nil, forward("forward.listen", where))
+	list, err := c.s.Begin(c.ctx, nil, c.forward("forward.listen", where, nil))
 	if err != nil {
 		_ = r.Reply(false, nil)
 		if _, ok := errors.AsType[*protocol.Denied](err); !ok {
@@ -212,8 +254,16 @@ func (c *connection) listen(r *xssh.Request) {
 	if c.listens.open == nil {
 		c.listens.open = map[listenRequest]*protocol.Exchange{}
 	}
-	c.listens.open[m] = x
+	taken := c.listens.open[m] != nil
+	if !taken {
+		c.listens.open[m] = x
+	}
 	c.listens.mu.Unlock()
+	if taken {
+		_ = x.End(protocol.Outcome{Result: protocol.Failed, Text: "the target listens there already"})
+		_ = r.Reply(false, nil)
+		return
+	}
 	_ = r.Reply(true, reply)
 }
 
@@ -246,7 +296,7 @@ func (c *connection) unlisten(r *xssh.Request) {
 // target listens for the client: an operation of the target's origin.
 func (c *connection) forwardAccept(n xssh.NewChannel) {
 	var m forwardOpen
-	if xssh.Unmarshal(n.ExtraData(), &m) != nil || len(m.Address) > 255 || len(m.Origin) > 255 || m.OriginPort > 65535 {
+	if xssh.Unmarshal(n.ExtraData(), &m) != nil || !m.readable() {
 		_ = n.Reject(xssh.ConnectionFailed, "the request cannot be read")
 		return
 	}
@@ -258,9 +308,9 @@ func (c *connection) forwardAccept(n xssh.NewChannel) {
 		_ = n.Reject(xssh.Prohibited, "not asked for")
 		return
 	}
-	op := forward("forward.accept", net.JoinHostPort(m.Address, strconv.FormatUint(uint64(m.Port), 10)))
+	where, _ := judged(m.Address, m.Port) // as it was asked for
+	op := c.forward("forward.accept", where, &m)
 	op.Origin, op.Parent = protocol.OriginTarget, parent.ID()
-	op.Params = []protocol.Param{{Name: "from", Value: net.JoinHostPort(m.Origin, strconv.FormatUint(uint64(m.OriginPort), 10))}}
 	list, err := c.s.Begin(c.ctx, nil, op)
 	if err != nil {
 		_ = n.Reject(xssh.Prohibited, "not permitted")

@@ -3,6 +3,7 @@ package ssh
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/ssh/internal/command"
@@ -19,7 +20,7 @@ type streams struct {
 func (ch *sessionChannel) operation(kind, text string) (protocol.Operation, streams) {
 	op := protocol.Operation{Verb: kind, Text: text, Effects: protocol.Everything}
 	ch.mu.Lock()
-	is := streams{terminal: ch.terminal != nil}
+	is := streams{terminal: ch.terminal != nil} // and then nothing else: a terminal changes what passes it
 	terminal := ch.terminal
 	ch.mu.Unlock()
 	switch kind {
@@ -28,9 +29,15 @@ func (ch *sessionChannel) operation(kind, text string) (protocol.Operation, stre
 		op.Verb, op.Effects, op.Objects, op.Remark = line.Verb, line.Effects, line.Objects, line.Remark
 		switch line.Verb {
 		case "scp.upload", "scp.download", "rsync.upload", "rsync.download", "git.push", "git.fetch":
-			is.files = true
+			is.files = !is.terminal
 		case "sftp":
 			is.sftp = true
+		}
+		switch {
+		case text == "":
+			op.Verb, op.Effects, op.Remark = "shell", protocol.Everything, "no command: servers do not agree on what that is"
+		case strings.IndexByte(text, 0) >= 0:
+			op.Refuse = "a command holds no NUL"
 		}
 	case "shell":
 		op.Text = "login shell"
@@ -40,28 +47,39 @@ func (ch *sessionChannel) operation(kind, text string) (protocol.Operation, stre
 			break
 		}
 		op.Objects = []protocol.Object{{Kind: "subsystem", Name: text, Effects: protocol.Everything}}
+		if !graphic(text) || text == "" {
+			op.Refuse = "this is no name of a subsystem"
+		}
+	}
+	if is.sftp && is.terminal {
+		op.Refuse = "files are moved without a terminal; leave out -t"
 	}
 	key := [][]byte{[]byte("ssh"), []byte(kind), []byte(text)}
 	if terminal != nil {
 		op.Params = append(op.Params,
-			protocol.Param{Name: "TERM", Type: "pty", Value: clip(terminal.Term, 200)},
+			protocol.Param{Name: "TERM", Type: "pty", Value: terminal.Term},
 			protocol.Param{Name: "columns", Type: "pty", Value: strconv.FormatUint(uint64(terminal.Columns), 10)},
-			protocol.Param{Name: "rows", Type: "pty", Value: strconv.FormatUint(uint64(terminal.Rows), 10)})
-		key = append(key, []byte("pty"))
+			protocol.Param{Name: "rows", Type: "pty", Value: strconv.FormatUint(uint64(terminal.Rows), 10)},
+			protocol.Param{Name: "modes", Type: "pty", Raw: []byte(terminal.Modes)})
+		key = append(key, []byte("pty"), []byte(terminal.Term), []byte(terminal.Modes))
 	}
 	for _, e := range ch.env {
 		op.Params = append(op.Params, protocol.Param{Name: e.Name, Type: "env", Value: e.Value})
 		key = append(key, []byte(e.Name), []byte(e.Value))
 	}
+	for _, name := range ch.dropped {
+		op.Params = append(op.Params, protocol.Param{Name: name, Type: "env, dropped"})
+	}
 	op.Key = protocol.OperationKey(append(key, binary.BigEndian.AppendUint32(nil, uint32(len(ch.env))))...)
-	ch.hide(&op)
+	ch.c.hide(&op)
 	return op, is
 }
 
 // hide overwrites secrets in what is recorded and shown; the target gets what
-// the client sent.
-func (ch *sessionChannel) hide(op *protocol.Operation) {
-	masks := ch.c.s.Masks()
+// the client sent. What is judged has them hidden too, so a name with one counts
+// as not known.
+func (c *connection) hide(op *protocol.Operation) {
+	masks := c.s.Masks()
 	hide := func(s *string) bool {
 		b := []byte(*s)
 		if masks.Redact(b) == 0 {
@@ -71,14 +89,17 @@ func (ch *sessionChannel) hide(op *protocol.Operation) {
 		return true
 	}
 	hide(&op.Text)
+	hide(&op.Remark)
 	for i := range op.Params {
+		hide(&op.Params[i].Name)
 		if hide(&op.Params[i].Value) {
 			op.Params[i].Masked = true
 		}
 	}
 	for i := range op.Objects {
-		if o := &op.Objects[i]; o.Kind == "url" || o.Kind == "host" {
-			hide(&o.Name)
+		if o := &op.Objects[i]; hide(&o.Name) {
+			o.Effects |= protocol.Opaque
+			op.Effects |= protocol.Opaque
 		}
 	}
 }

@@ -51,14 +51,20 @@ func (m *process) run(r *xssh.Request, requests <-chan *xssh.Request) {
 	m.results = make(chan ended, 1)
 	ch.c.work.Go(func() { m.results <- m.result(requests) })
 
-	if err := m.begin(r); err != nil {
+	refused := m.begin(r)
+	ch.answers.release(r, true)
+	switch {
+	case refused == nil:
+	case refused.Result == protocol.Unknown:
 		m.to.Close()
-		_ = m.x.End(protocol.Outcome{Result: protocol.Failed, Text: err.Error()})
-		_ = r.Reply(true, nil)
-		ch.end(err.Error(), exitGateway)
+		m.finish(<-m.results)
+		return
+	default:
+		m.to.Close()
+		_ = m.x.End(*refused)
+		ch.end(refused.Text, exitGateway)
 		return
 	}
-	_ = r.Reply(true, nil)
 	if m.kind.sftp {
 		m.sftp()
 		return
@@ -74,12 +80,13 @@ func (m *process) run(r *xssh.Request, requests <-chan *xssh.Request) {
 	m.finish(<-m.results)
 }
 
-// begin sends what prepares the command, and then the command.
-func (m *process) begin(r *xssh.Request) error {
+// begin sends what prepares the command, and then the command. It returns nil
+// where that runs, and an outcome without words where nobody knows.
+func (m *process) begin(r *xssh.Request) *protocol.Outcome {
 	ch := m.ch
 	for _, e := range ch.env {
 		if _, err := m.to.SendRequest("env", false, xssh.Marshal(e)); err != nil {
-			return errTargetGone
+			return &targetGone
 		}
 	}
 	ch.mu.Lock()
@@ -92,18 +99,18 @@ func (m *process) begin(r *xssh.Request) error {
 	if terminal != nil {
 		ok, err := m.to.SendRequest("pty-req", true, xssh.Marshal(sent))
 		if err != nil {
-			return errTargetGone
+			return &targetGone
 		}
 		if !ok {
-			return errors.New("the target gives no terminal")
+			return &protocol.Outcome{Result: protocol.Failed, Text: "the target gives no terminal"}
 		}
 	}
 	ok, err := m.to.SendRequest(r.Type, true, r.Payload)
 	if err != nil {
-		return errTargetGone
+		return &protocol.Outcome{Result: protocol.Unknown}
 	}
 	if !ok {
-		return fmt.Errorf("the target refused the %s", r.Type)
+		return &protocol.Outcome{Result: protocol.Failed, Text: "the target refused the " + r.Type}
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -115,7 +122,7 @@ func (m *process) begin(r *xssh.Request) error {
 	return nil
 }
 
-var errTargetGone = errors.New("the connection to the target is lost")
+var targetGone = protocol.Outcome{Result: protocol.NotSent, Text: "the connection to the target is lost"}
 
 // control records a signal, a new size or the like, and passes it on.
 func (m *process) control(kind, text string, payload []byte) bool {
@@ -148,9 +155,7 @@ func (m *process) result(requests <-chan *xssh.Request) ended {
 			if xssh.Unmarshal(r.Payload, &s) != nil {
 				break
 			}
-			text := []byte(clip(s.Message, 200))
-			m.masks.Redact(text)
-			s.Message, s.Name = string(text), clip(s.Name, 64)
+			s.Message, s.Name, s.Language = m.ch.c.plain(s.Message, 200), m.ch.c.plain(s.Name, 64), ""
 			e.kind, e.payload = r.Type, xssh.Marshal(s)
 			e.outcome = protocol.Outcome{Result: protocol.Failed, Code: "SIG" + s.Name, Text: s.Message}
 		case "eow@openssh.com": // the command reads no more

@@ -78,6 +78,7 @@ func TestShellWithTerminal(t *testing.T) {
 	assert.Equal(t, protocol.Everything, op.Effects)
 	assert.Equal(t, []protocol.Param{
 		{Name: "TERM", Type: "pty", Value: "xterm"}, {Name: "columns", Type: "pty", Value: "80"}, {Name: "rows", Type: "pty", Value: "24"},
+		{Name: "modes", Type: "pty", Raw: []byte("\x35\x00\x00\x00\x01\x00")},
 	}, op.Params)
 	assert.Equal(t, out.String(), string(op.Output), "the record has what the client saw")
 	var typed int64
@@ -144,7 +145,7 @@ func TestEnvironment(t *testing.T) {
 	out, err := s.Output("echo $SALLYPORT_X")
 	require.NoError(t, err)
 	assert.Equal(t, "one two\n", string(out))
-	assert.Equal(t, []protocol.Param{{Name: "SALLYPORT_X", Type: "env", Value: "one two"}}, r.Record.Operation(t, "echo $SALLYPORT_X").Params)
+	assert.Equal(t, []protocol.Param{{Name: "SALLYPORT_X", Type: "env", Value: "one two"}, {Name: "LD_PRELOAD", Type: "env, dropped"}}, r.Record.Operation(t, "echo $SALLYPORT_X").Params)
 }
 
 func TestManyChannelsAtOnce(t *testing.T) {

@@ -25,6 +25,9 @@ var (
 // New returns the plugin. Mistakes in c are reported when the gateway is built.
 func New(c Config) *Plugin { return &Plugin{c.withDefaults()} }
 
+// Format implements fmt.Formatter, see [Config.Format].
+func (p *Plugin) Format(f fmt.State, verb rune) { p.config.Format(f, verb) }
+
 // Name returns "ssh".
 func (p *Plugin) Name() string { return "ssh" }
 
@@ -76,40 +79,35 @@ func (p *Plugin) Serve(ctx context.Context, client net.Conn, g *protocol.Gate) e
 	return c.run(channels, requests)
 }
 
+// goodbye is the patience with a client that is told no.
+const goodbye = 5 * time.Second
+
 // sayNo tells a client that is authenticated, but will not be served, why: on
-// standard error of the first command that it asks for.
+// standard error of the first command that it asks for. Who asks for none, or
+// does not leave then, is not waited for.
 func sayNo(conn *xssh.ServerConn, channels <-chan xssh.NewChannel, requests <-chan *xssh.Request, words string) {
 	defer conn.Close()
+	defer time.AfterFunc(goodbye, func() { conn.Close() }).Stop()
 	go xssh.DiscardRequests(requests)
-	patience := time.NewTimer(5 * time.Second)
-	defer patience.Stop()
-	for {
-		select {
-		case <-patience.C:
+	for n := range channels {
+		if n.ChannelType() != "session" {
+			_ = n.Reject(xssh.ConnectionFailed, words)
+			continue
+		}
+		channel, wants, err := n.Accept()
+		if err != nil {
 			return
-		case n, ok := <-channels:
-			if !ok {
-				return
-			}
-			if n.ChannelType() != "session" {
-				_ = n.Reject(xssh.ConnectionFailed, words)
+		}
+		for r := range wants {
+			if !starts(r.Type) {
+				_ = r.Reply(r.Type == "env" || r.Type == "pty-req", nil)
 				continue
 			}
-			channel, wants, err := n.Accept()
-			if err != nil {
-				return
+			_ = r.Reply(true, nil)
+			turnAway(channel, words, exitGateway)
+			for range wants { // until the client has closed its side: what was said is read then
 			}
-			for r := range wants {
-				if !starts(r.Type) {
-					_ = r.Reply(r.Type == "env" || r.Type == "pty-req", nil)
-					continue
-				}
-				_ = r.Reply(true, nil)
-				lastWords(channel, words, exitGateway)
-				for range wants { // until the client has closed its side: what was said is read then
-				}
-				return
-			}
+			return
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -12,6 +13,7 @@ import (
 // moved counts and digests what moved in one direction.
 type moved struct {
 	where string
+	mu    sync.Mutex // more may come while the end is recorded
 	n     int64
 	sum   hash.Hash
 }
@@ -20,12 +22,16 @@ func newMoved(where string) *moved { return &moved{where: where, sum: sha256.New
 
 func (d *moved) add(p []byte) {
 	if d != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.n += int64(len(p))
 		d.sum.Write(p)
 	}
 }
 
 func (d *moved) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return fmt.Sprintf("sha256:%x %d bytes %s", d.sum.Sum(nil), d.n, d.where)
 }
 
@@ -41,8 +47,11 @@ func (m *process) input() {
 		if err := m.x.Input(part); err != nil {
 			return err
 		}
+		if err := forward(p); err != nil {
+			return err
+		}
 		m.in.add(p)
-		return forward(p)
+		return nil
 	}, func() error { return nil }
 	switch {
 	case m.kind.files, m.kind.terminal && !m.ch.c.config.RawInput:
@@ -80,13 +89,21 @@ func (m *process) input() {
 
 // output carries one of the target's streams to the client.
 func (m *process) output(from io.Reader, to io.Writer, kind string) {
+	emit := func(p protocol.Part) error { return m.x.EmitTo(to, p) }
+	if kind == "stderr" { // on which the gateway speaks too
+		emit = func(p protocol.Part) error {
+			m.ch.errs.Lock()
+			defer m.ch.errs.Unlock()
+			return m.x.EmitTo(to, p)
+		}
+	}
 	carry, end := func(p []byte) error {
-		return m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p})
+		return emit(protocol.Part{Kind: kind, Data: p})
 	}, func() error { return nil }
 	switch {
 	case m.kind.files && kind == "stdout":
 		carry = func(p []byte) error {
-			if err := m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p, Withheld: true}); err != nil {
+			if err := emit(protocol.Part{Kind: kind, Data: p, Withheld: true, Digested: true}); err != nil {
 				return err
 			}
 			m.out.add(p)
@@ -94,7 +111,7 @@ func (m *process) output(from io.Reader, to io.Writer, kind string) {
 		}
 	case m.masks.Detects():
 		v := newVeil(m.masks, func(p []byte, hidden int) error {
-			return m.x.EmitTo(to, protocol.Part{Kind: kind, Data: p, Masked: hidden})
+			return emit(protocol.Part{Kind: kind, Data: p, Masked: hidden})
 		}, m.broken)
 		carry, end = v.next, v.end
 	}

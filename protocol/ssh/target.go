@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	xssh "golang.org/x/crypto/ssh"
@@ -69,10 +70,22 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 		return nil, &protocol.Failure{Public: fmt.Sprintf("the host key of target %q is not the one that the gateway knows", where.Name), Err: unknown}
 	case err != nil:
 		conn.Close()
-		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway cannot log in to target %q", where.Name), Err: err}
+		return nil, &protocol.Failure{Public: fmt.Sprintf("the gateway cannot log in to target %q", where.Name), Err: login.said(err)}
 	}
 	_ = conn.SetDeadline(time.Time{})
 	return &target{client, channels, requests}, nil
+}
+
+// said is an error that holds words of the target's: those are no longer than
+// a log bears.
+func said(err error) error { return errors.New(clip(err.Error(), 400)) }
+
+// said is said for a target that may repeat the password that it was given.
+func (l Login) said(err error) error {
+	if l.Password.Empty() {
+		return said(err)
+	}
+	return said(errors.New(strings.ReplaceAll(err.Error(), l.Password.Reveal(), "[secret]")))
 }
 
 // methods returns the ways to log in, for one session.

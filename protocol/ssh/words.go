@@ -17,16 +17,23 @@ const insteadOfForwarding = "to reach another host behind this gateway connect t
 // needs the carriage return.
 func (ch *sessionChannel) words(text string) []byte {
 	end := "\n"
-	ch.mu.Lock()
-	if ch.terminal != nil {
+	if ch.raw.Load() {
 		end = "\r\n"
 	}
-	ch.mu.Unlock()
 	return []byte("sallyport: " + protocol.Visible(text) + end)
 }
 
+// stall is how long a client may take to take a line of the gateway's words;
+// who waits for people must not wait for it for ever.
+const stall = 30 * time.Second
+
 // say tells the client something on standard error, recorded first.
 func (ch *sessionChannel) say(text string) error {
+	defer time.AfterFunc(stall, func() {
+		ch.c.fail(&protocol.Failure{Public: "the client did not take what was sent to it", Err: protocol.ErrLimit})
+	}).Stop()
+	ch.errs.Lock()
+	defer ch.errs.Unlock()
 	return ch.c.s.EmitTo(ch.client.Stderr(), protocol.Part{Kind: "stderr", Data: ch.words(text)})
 }
 
@@ -59,7 +66,7 @@ func (ch *sessionChannel) waiting(p protocol.Pending) {
 func (ch *sessionChannel) end(why string, status uint32) {
 	ch.once.Do(func() {
 		if err := ch.say(why); err != nil { // the session is over
-			_, _ = ch.client.Stderr().Write(ch.words(why))
+			ch.lastWords(why)
 		}
 		ch.exit("exit-status", xssh.Marshal(exitStatus{status}))
 		ch.client.Close()
@@ -69,10 +76,17 @@ func (ch *sessionChannel) end(why string, status uint32) {
 // fatal is end for when the session is over and nothing is recorded any more.
 func (ch *sessionChannel) fatal(why string) {
 	ch.once.Do(func() {
-		_, _ = ch.client.Stderr().Write(ch.words(why))
+		ch.lastWords(why)
 		_, _ = ch.client.SendRequest("exit-status", false, xssh.Marshal(exitStatus{exitGateway}))
 		ch.client.Close() // without CloseWrite, which may not run beside a Write
 	})
+}
+
+// lastWords says something that can be recorded no more.
+func (ch *sessionChannel) lastWords(text string) {
+	ch.errs.Lock()
+	defer ch.errs.Unlock()
+	_, _ = ch.client.Stderr().Write(ch.words(text))
 }
 
 // exit says how the command ended. Nothing writes to the channel any more.
@@ -81,8 +95,8 @@ func (ch *sessionChannel) exit(kind string, payload []byte) {
 	_, _ = ch.client.SendRequest(kind, false, payload)
 }
 
-// lastWords is fatal for a channel that never came so far.
-func lastWords(channel xssh.Channel, why string, status uint32) {
+// turnAway is fatal for a channel that never came so far.
+func turnAway(channel xssh.Channel, why string, status uint32) {
 	_, _ = channel.Stderr().Write([]byte("sallyport: " + protocol.Visible(why) + "\r\n"))
 	_, _ = channel.SendRequest("exit-status", false, xssh.Marshal(exitStatus{status}))
 	channel.Close()
