@@ -18,8 +18,16 @@ type Part struct {
 	// Units counts what Data holds: rows, messages. Zero where it means nothing.
 	Units int64
 	// Withheld keeps the content out of the record: only its length and,
-	// from 16 bytes on, a keyed digest are recorded.
+	// from 16 bytes on and not Digested, a keyed digest are recorded.
 	Withheld bool
+	// Digested says that the plugin digests what it withholds over the whole
+	// exchange and records that when it ends: the part has no digest then, and
+	// its bytes are hashed once.
+	Digested bool
+	// Content is how many bytes of Data count against [Decision.MaxBytes],
+	// where the others are a protocol's own, such as the headers of packets.
+	// Zero means all of them, and a negative number none.
+	Content int64
 	// Masked counts the values in Data that were hidden.
 	Masked int
 }

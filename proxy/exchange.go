@@ -71,7 +71,7 @@ func (x *exchange) Input(p protocol.Part) error {
 	if err := x.takesInput(); err != nil {
 		return err
 	}
-	if err := x.within(&x.in, len(p.Data)); err != nil {
+	if err := x.within(&x.in, &p); err != nil {
 		return err
 	}
 	s.active.Store(time.Now().UnixNano())

@@ -13,17 +13,21 @@ type grant struct {
 	over   *protocol.Denied // what every further part is answered with
 }
 
-// within returns nil where n more bytes are within what x was admitted for. The
-// first part that is not leaves a note in the record.
-func (x *exchange) within(g *grant, n int) error {
+// within returns nil where p is within what x was admitted for. The first part
+// that is not leaves a note in the record.
+func (x *exchange) within(g *grant, p *protocol.Part) error {
 	if x.most == 0 {
 		return nil
 	}
 	if g.over != nil {
 		return g.over
 	}
-	if g.passed+int64(n) <= x.most {
-		g.passed += int64(n)
+	n := p.Content
+	if n == 0 {
+		n = int64(len(p.Data))
+	}
+	if n = max(n, 0); g.passed+n <= x.most {
+		g.passed += n
 		return nil
 	}
 	d := protocol.Decision{

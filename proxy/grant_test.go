@@ -93,6 +93,30 @@ func TestNoBoundAndOnlyObserved(t *testing.T) {
 	}
 }
 
+// The bytes of a protocol's own do not count, and what a plugin digests over the
+// whole exchange has no digest for each part.
+func TestContentCountsAlone(t *testing.T) {
+	r := bounded(t, false)
+	v, s := r.session()
+	list, err := s.Begin(t.Context(), nil, op("read", "one"))
+	require.NoError(t, err)
+	framed := part("head 0123456789")
+	framed.Content, framed.Withheld, framed.Digested = 10, true, true
+	require.NoError(t, list[0].Input(framed))
+	none := part("only a head")
+	none.Content = -1
+	require.NoError(t, list[0].Input(none))
+	framed.Content = 1
+	require.ErrorAs(t, list[0].Input(framed), new(*protocol.Denied))
+	for _, e := range r.Record.Events() {
+		if e.Part != nil && e.Part.Withheld {
+			assert.EqualValues(t, 15, e.Part.Length)
+			assert.Empty(t, e.Part.Digest)
+		}
+	}
+	v.hang(nil)
+}
+
 func TestEmitToAnotherWriter(t *testing.T) {
 	r := policed(t)
 	v, s := r.session()

@@ -75,7 +75,7 @@ func (s *session) emit(x *exchange, out *output, w io.Writer, p protocol.Part, o
 	}
 	err := s.emittable(x, w)
 	if err == nil && x != nil {
-		err = x.within(&x.out, len(p.Data))
+		err = x.within(&x.out, &p)
 	}
 	if err != nil {
 		if o != nil {
@@ -154,7 +154,7 @@ func (s *session) partEvent(b *scratch, kind recorder.Kind, id protocol.Exchange
 	if p.Withheld {
 		part.Withheld, part.Length = true, int64(len(p.Data))
 		e.Payload = nil
-		if len(p.Data) < minDigested {
+		if p.Digested || len(p.Data) < minDigested {
 			return
 		}
 		mac := hmac.New(sha256.New, s.gw.key)

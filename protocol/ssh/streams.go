@@ -103,7 +103,7 @@ func (m *process) output(from io.Reader, to io.Writer, kind string) {
 	switch {
 	case m.kind.files && kind == "stdout":
 		carry = func(p []byte) error {
-			if err := emit(protocol.Part{Kind: kind, Data: p, Withheld: true, Digested: true}); err != nil {
+			if err := emit(protocol.Part{Kind: kind, Data: p, Withheld: true}); err != nil {
 				return err
 			}
 			m.out.add(p)

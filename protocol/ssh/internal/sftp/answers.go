@@ -26,6 +26,7 @@ type emitting struct {
 	data   []byte
 	units  int64
 	masked int
+	bytes  int64    // of files' content in data
 	at     []uint64 // where in the file, for each packet
 }
 
@@ -161,6 +162,9 @@ func (r *relay) onHandleAnswer(s *slot, packet, rest []byte, a *wire.Response, m
 	run.data = run.data[:len(run.data)+len(packet)]
 	run.at = append(run.at, s.at)
 	run.units++
+	if read {
+		run.bytes += int64(len(a.Data))
+	}
 	run.masked += masked
 	return nil
 }
@@ -172,8 +176,11 @@ func (r *relay) flushEmitting(run *emitting) error {
 	}
 	h, data, at := run.h, run.data, run.at
 	p := protocol.Part{Kind: "response", Data: data, Units: run.units, Masked: run.masked}
+	if !h.dir { // a listing is content
+		p.Content = -1
+	}
 	if run.read {
-		p.Kind, p.Withheld = "read", !run.clear
+		p.Kind, p.Withheld, p.Digested, p.Content = "read", !run.clear, true, run.bytes
 	}
 	read, n := run.read, int(run.units)
 	*run = emitting{}

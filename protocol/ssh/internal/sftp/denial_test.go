@@ -151,6 +151,21 @@ func TestWithdrawn(t *testing.T) {
 	assert.FileExists(t, filepath.Join(r.root, "f"))
 }
 
+// A file of just the size that is allowed passes: only contents count.
+func TestBoundOfContents(t *testing.T) {
+	const size = 90 << 10
+	r := start(t, setup{rules: []approve.Rule{{Name: "rest", Verdict: protocol.Allow, MaxBytes: size}}})
+	c := r.raw()
+	h := c.open("f", wire.FlagRead|wire.FlagWrite|wire.FlagCreate)
+	for i := range uint64(3) {
+		require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Write, Handle: h, Offset: i * size / 3, Data: make([]byte, size/3)}).Code)
+	}
+	for i := range uint64(3) {
+		require.Len(t, c.ask(wire.Request{Kind: wire.Read, Handle: h, Offset: i * size / 3, Length: size / 3}).Data, size/3)
+	}
+	assert.Equal(t, wire.PermissionDenied, c.ask(wire.Request{Kind: wire.Write, Handle: h, Data: []byte("x")}).Code)
+}
+
 // A rule may bound what streams. What is beyond is refused, and so is all that
 // comes after, and the record says so.
 func TestBound(t *testing.T) {

@@ -93,7 +93,10 @@ func Relay(ctx context.Context, s *protocol.Session, parent protocol.ExchangeID,
 	if err != nil {
 		r.fail(err)
 	}
-	return r.wait()
+	if err = r.wait(); err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // what else failed, failed because of it
+	}
+	return err
 }
 
 // relay is one Relay call.

@@ -17,6 +17,7 @@ type sending struct {
 	clear bool
 	data  []byte
 	units int64
+	bytes int64 // of content in data
 }
 
 // requests forwards what the client sends, until it sends no more.
@@ -189,6 +190,7 @@ func (r *relay) onHandle(packet, rest []byte, q *wire.Request, run *sending) err
 	}
 	run.data = run.data[:len(run.data)+len(packet)]
 	run.units++
+	run.bytes += int64(len(q.Data))
 	return nil
 }
 
@@ -217,9 +219,12 @@ func (r *relay) flushSending(run *sending) error {
 		return nil
 	}
 	h, data, write := run.h, run.data, run.write
-	p := protocol.Part{Kind: "request", Data: data, Units: run.units}
+	p := protocol.Part{Kind: "request", Data: data, Units: run.units, Content: -1}
 	if write {
-		p.Kind, p.Withheld = "write", !run.clear
+		p.Kind, p.Withheld, p.Digested, p.Content = "write", !run.clear, true, run.bytes
+		if run.bytes == 0 {
+			p.Content = -1
+		}
 		if run.clear {
 			p.Data, p.Masked = redacted(r.s.Masks(), data)
 		}
