@@ -239,7 +239,7 @@ func (r *relay) closed(h *handle, packet []byte, a *wire.Response, masked int) e
 		h.closed = &o
 	}
 	r.mu.Unlock()
-	p := protocol.Part{Kind: "response", Data: packet, Units: 1, Masked: masked}
+	p := protocol.Part{Kind: "response", Data: packet, Units: 1, Masked: masked, Content: -1}
 	if later {
 		return r.emit(h, p, false)
 	}
@@ -272,7 +272,7 @@ func outcome(a *wire.Response) protocol.Outcome {
 // answered ends what an operation asked for, or begins the life of its handle.
 func (r *relay) answered(op *operation, packet []byte, a *wire.Response, masked int) error {
 	defer r.turns.leave(op.turn)
-	p := protocol.Part{Kind: "response", Data: packet, Units: 1, Masked: masked}
+	p := protocol.Part{Kind: "response", Data: packet, Units: 1, Masked: masked, Content: -1}
 	if op.opens() {
 		r.mu.Lock()
 		r.opening--
