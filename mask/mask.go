@@ -9,6 +9,9 @@
 // Detectors replace what they find with as many asterisks as it had bytes, so
 // that they work inside binary formats too: no length changes.
 //
+// Values are looked at whole by [Set.Redact]; a text that comes in pieces, such
+// as the output of a command, by a [Stream].
+//
 // Rules are compiled once by [New]; the resulting [Set] does not change and is
 // safe for concurrent use.
 package mask
