@@ -56,6 +56,10 @@ type call struct {
 	whole bool // it is the whole line
 	given bool // an option holds what else is among the operands
 	deep  bool // what is below directories is reached
+	login bool // it starts a shell where it starts nothing else
+
+	dest    arg    // the directory that operands go to
+	replace string // what xargs puts words of its input for
 }
 
 // run judges the program that args start, and returns what it may do.
@@ -89,7 +93,7 @@ func (j *judge) run(args []arg) protocol.Effects {
 	})
 	c.does |= inner
 	if !standard {
-		if names := j.names(args[0]); len(names) == 1 {
+		if names := j.names(args[0]); len(names) == 1 && !climbs(args[0].text) {
 			if name = names[0]; !strings.Contains(name, "/") {
 				name = "./" + name
 			}
@@ -122,7 +126,7 @@ func program(a arg) (name string, standard bool) {
 	if !strings.Contains(a.text, "/") {
 		return a.text, true
 	}
-	if strings.HasPrefix(a.text, "/") {
+	if strings.HasPrefix(a.text, "/") && !climbs(a.text) {
 		clean := path.Clean(a.text)
 		dir, base := path.Dir(clean), path.Base(clean)
 		if matches(dir, systemDirs) || base == "sftp-server" && matches(dir, sftpDirs) {
@@ -142,6 +146,17 @@ const (
 func (c *call) opaque(e protocol.Effects, why string) {
 	c.does |= e | opaque
 	c.remark(c.name + ": " + why)
+}
+
+// unclear notes that the call may touch files that nobody can name, and run
+// programs where e has Code. They are objects of their own, so that a rule that
+// allows the program alone does not allow them.
+func (c *call) unclear(e protocol.Effects, why string) {
+	c.opaque(e, why)
+	if e.Any(code) {
+		c.object("command", unnamed, e|opaque)
+	}
+	c.object("path", unnamed, e&^code|opaque)
 }
 
 // touch notes a file that the call touches.
@@ -199,14 +214,33 @@ func (c *call) judgeRow(r row) {
 	c.operands(&r, rest, file)
 }
 
+// into notes the file that a gets in the directory to, if it is one.
+func (c *call) into(to, a arg, e protocol.Effects) {
+	if !to.exact || !a.exact || to.text == "" || a.text == "" || device(to.text) != noDevice {
+		return // Opaque already
+	}
+	to.text = strings.TrimSuffix(to.text, "/") + "/" + path.Base(a.text)
+	c.touch(to, e)
+}
+
 func (c *call) operands(r *row, rest []arg, file protocol.Effects) {
 	switch r.rest {
 	case texts, words:
 	case files:
+		if len(rest) == 0 && r.here {
+			rest = []arg{literal(".")}
+		}
 		if !r.does.Any(write | destroy) {
 			rest = slices.DeleteFunc(rest, func(a arg) bool { return a.exact && a.text == "-" })
 		}
 		c.touchAll(rest, file)
+		if matches(c.name, "strings nm objdump readelf") {
+			for _, a := range rest {
+				if strings.HasPrefix(a.text, "@") {
+					c.unclear(file, "options that are in a file")
+				}
+			}
+		}
 	case afterOne:
 		if len(rest) > 0 && !c.given {
 			rest = rest[1:]
@@ -214,12 +248,18 @@ func (c *call) operands(r *row, rest []arg, file protocol.Effects) {
 		c.touchAll(rest, file)
 	case lastTo:
 		if len(rest) > 1 && !c.given {
-			c.touchAll(rest[:len(rest)-1], r.from|file&opaque)
-			rest = rest[len(rest)-1:]
-			c.touchAll(rest, r.does&^read|file&opaque)
+			from, to := rest[:len(rest)-1], rest[len(rest)-1]
+			c.touchAll(from, r.from|file&opaque)
+			c.touch(to, r.does&^read|file&opaque)
+			for _, a := range from {
+				c.into(to, a, r.does&^read|file&opaque)
+			}
 			return
 		}
 		c.touchAll(rest, r.from|file&opaque)
+		for _, a := range rest {
+			c.into(c.dest, a, r.does&^read|file&opaque)
+		}
 	case firstOnly:
 		if len(rest) > 0 {
 			c.touch(rest[0], file)

@@ -104,7 +104,7 @@ var evasions = []struct {
 	{destroy, `"rm" x`},
 	{destroy, `\rm x`},
 	{destroy, `/bin/rm x`},
-	{destroy, `/bin/../bin/rm x`},
+	{code, `/bin/../bin/rm x`},
 	{code, `/bin/../tmp/rm x`},
 	{destroy, `//bin//rm x`},
 	{code, `./rm x`},

@@ -23,8 +23,15 @@ type row struct {
 	first bool
 	// deep: it reaches what is below the directories that it is given.
 	deep bool
+	// here: without operands, it shows the working directory.
+	here bool
 	// pages: with a terminal, it shows what it has in a pager.
 	pages bool
+}
+
+// reach is what an option that is not understood may do to any file.
+func (r *row) reach() protocol.Effects {
+	return r.worst | r.does&(read|write|destroy|access)
 }
 
 // operands says what a program's operands are.
@@ -62,6 +69,10 @@ const (
 	fileOption  = '%' // a file with patterns, the same
 	modeOption  = '=' // none; it is what else is among the operands
 	deepOption  = '*' // none; it reaches what is below directories
+	awayOption  = '/' // the directory where what follows happens
+	loginOption = '$' // none; it starts a shell where nothing else is started
+	placeOption = '~' // a text that stands for words of the input
+	braceOption = '|' // the same; it can only be attached, else it is "{}"
 )
 
 // find looks an option up in opts: fields that blanks separate.
@@ -77,7 +88,7 @@ func find(opts, name string) (kind byte, more protocol.Effects, ok bool) {
 		f, effects, _ := strings.Cut(f, "!")
 		end := flagOption
 		switch last := f[len(f)-1]; last {
-		case textOption, maybeOption, readOption, writeOption, addOption, destOption, givenOption, fileOption, modeOption, deepOption:
+		case textOption, maybeOption, readOption, writeOption, addOption, destOption, givenOption, fileOption, modeOption, deepOption, awayOption, loginOption, placeOption, braceOption:
 			if len(f) > 2 {
 				end = int(last)
 				f = f[:len(f)-1]
@@ -136,14 +147,14 @@ func (c *call) options(r *row) []arg {
 			continue
 		case !a.exact:
 			// It may be an option, several, or none.
-			c.opaque(r.worst, "an argument that is not literal")
+			c.unclear(r.reach(), "an argument that is not literal")
 			rest = append(rest, a)
 			continue
 		case a.text == "--":
 			return append(rest, c.args[i+1:]...)
 		}
 		if !c.option(r, a, &i) {
-			c.opaque(r.worst, "an option that is not known")
+			c.unclear(r.reach(), "an option that is not known")
 		}
 	}
 	return rest
@@ -178,10 +189,15 @@ func (c *call) option(r *row, a arg, i *int) bool {
 }
 
 // bare reports whether an option has no argument.
-func bare(kind byte) bool { return kind == flagOption || kind == modeOption || kind == deepOption }
+func bare(kind byte) bool {
+	return kind == flagOption || kind == modeOption || kind == deepOption || kind == loginOption
+}
 
 func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool, r *row, i *int) bool {
 	c.does |= more
+	if more.Any(opaque) {
+		c.unclear(more|r.does&(read|write|destroy|access), "an option that reaches further")
+	}
 	switch kind {
 	case flagOption, maybeOption:
 		return true
@@ -192,13 +208,21 @@ func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool
 		c.deep = true
 		c.opaque(0, "what is below a directory")
 		return true
+	case loginOption:
+		c.login = true
+		return true
+	case braceOption:
+		c.replace = "{}"
+		if !has {
+			return true
+		}
 	}
 	if !has {
 		if *i++; *i >= len(c.args) {
 			return true // it complains
 		}
 		if value = c.args[*i]; value.many {
-			c.opaque(r.worst, "an argument that is not literal")
+			c.unclear(r.reach(), "an argument that is not literal")
 		}
 	}
 	switch kind {
@@ -214,12 +238,20 @@ func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool
 		c.touch(value, write)
 	case destOption:
 		c.given = true
+		c.dest = value
 		c.touch(value, r.does&^read)
 	case givenOption:
 		c.given = true
 	case fileOption:
 		c.given = true
 		c.touch(value, read)
+	case awayOption:
+		c.away()
+	case placeOption, braceOption:
+		c.replace = value.text
+		if !value.exact {
+			c.unclear(r.reach(), "an argument that is not literal")
+		}
 	}
 	return true
 }
@@ -227,6 +259,7 @@ func (c *call) optionValue(kind byte, more protocol.Effects, value arg, has bool
 // sub judges a program whose first operand names one of its commands.
 func (c *call) sub(r *row, rest []arg) {
 	if len(rest) == 0 {
+		c.does |= read
 		return
 	}
 	if !rest[0].exact {

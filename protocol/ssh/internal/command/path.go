@@ -33,6 +33,13 @@ func (j *judge) path(a arg, e protocol.Effects) protocol.Effects {
 		j.remark("a pattern of paths")
 	}
 	names := j.names(a)
+	for _, name := range names {
+		if climbs(a.text) || climbs(name) || throughProc(name) {
+			e |= protocol.Opaque
+			j.remark("a path that depends on links")
+			break
+		}
+	}
 	if names == nil {
 		e |= protocol.Opaque | meaning(a.text, e, a.glob)
 		j.remark("a path that depends on the working directory")
@@ -86,6 +93,27 @@ func (j *judge) names(a arg) []string {
 		}
 	}
 	return names
+}
+
+// climbs reports whether ".." is a part of a path. Where it leads depends on
+// whether what stands before it is a link: /var/run/../x is /x on most systems.
+func climbs(s string) bool {
+	return s == ".." || strings.HasPrefix(s, "../") || strings.HasSuffix(s, "/..") || strings.Contains(s, "/../")
+}
+
+// throughProc reports whether a path leads through the links by which /proc
+// shows what a process has: its root, its working directory, its open files.
+func throughProc(name string) bool {
+	rest, ok := strings.CutPrefix(name, "/proc/")
+	if !ok {
+		return strings.HasPrefix(name, "/dev/fd/")
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		if matches(part, "root cwd fd exe map_files") {
+			return true
+		}
+	}
+	return false
 }
 
 type deviceKind int

@@ -49,11 +49,11 @@ func (c *call) awk() {
 	c.does |= read
 	if !c.given && len(rest) > 0 {
 		if a := rest[0]; !a.exact || !plainAwk(a.text) {
-			c.opaque(code, "an interpreter")
+			c.unclear(code, "an interpreter")
 		}
 		rest = rest[1:]
 	} else {
-		c.opaque(code, "an interpreter")
+		c.unclear(code, "an interpreter")
 	}
 	for _, a := range rest {
 		if a.exact && strings.Contains(a.text, "=") && !strings.Contains(a.text, "/") {
@@ -64,15 +64,17 @@ func (c *call) awk() {
 }
 
 // plainAwk reports whether a text of awk's language can only print: it holds
-// nothing that names a file, a program or a function.
+// nothing that names a file, a program or a function. A slash may begin a
+// pattern, in which a quote is no quote; so where there is one, texts count too.
 func plainAwk(s string) bool {
 	quoted := false
+	patterns := strings.Contains(s, "/")
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
 		case c == '\\' && quoted:
 			i++
-		case c == '"':
+		case c == '"' && !patterns:
 			quoted = !quoted
 		case quoted:
 		case c == '|' || c == '>' && (i+1 == len(s) || s[i+1] != '=') || c == '@' || c == '<' || c == '`' || c == '\\':
@@ -82,7 +84,7 @@ func plainAwk(s string) bool {
 			return false
 		}
 	}
-	for _, word := range [...]string{"system", "getline", "close", "fflush", "include", "load", "extension", "ENVIRON", "PROCINFO", "ARGV"} {
+	for _, word := range [...]string{"system", "getline", "close", "fflush", "include", "load", "extension", "ENVIRON", "PROCINFO", "ARGV", "SYMTAB", "FUNCTAB"} {
 		if strings.Contains(s, word) {
 			return false
 		}
@@ -99,11 +101,14 @@ func (c *call) sed() {
 	c.does |= read
 	file := read
 	var scripts []arg
+	backup := literal("")
 	for i, a := range c.args {
 		switch {
 		case !a.option() || !a.exact:
 		case strings.HasPrefix(a.text, "--in-place"):
 			file |= write | destroy
+			_, suffix, _ := strings.Cut(a.text, "=")
+			backup = literal(suffix)
 		case strings.HasPrefix(a.text, "--expression="):
 			scripts = append(scripts, a.after(len("--expression=")))
 		case a.text == "--expression":
@@ -111,16 +116,19 @@ func (c *call) sed() {
 				scripts = append(scripts, c.args[i+1])
 			}
 		case strings.HasPrefix(a.text, "--file"):
-			c.opaque(code|write, "a script in a file")
+			c.unclear(code|write, "a script in a file")
 		case strings.HasPrefix(a.text, "--"):
 		default:
 			for k := 1; k < len(a.text); k++ {
 				switch a.text[k] {
 				case 'i':
 					file |= write | destroy
+					if k+1 < len(a.text) {
+						backup = a.after(k + 1)
+					}
 					k = len(a.text)
 				case 'f':
-					c.opaque(code|write, "a script in a file")
+					c.unclear(code|write, "a script in a file")
 					k = len(a.text)
 				case 'l':
 					k = len(a.text)
@@ -142,10 +150,22 @@ func (c *call) sed() {
 	}
 	for _, s := range scripts {
 		if !s.exact || !plainSed(s.text) {
-			c.opaque(write|destroy|code, "a script that is not a plain one")
+			c.unclear(write|destroy|code, "a script that is not a plain one")
 		}
 	}
 	c.touchAll(rest, file)
+	if backup.text == "" {
+		return
+	}
+	// The old content goes to another file; "*" stands for the file's name.
+	for _, a := range rest {
+		if strings.ContainsAny(backup.text, "*/") || !a.exact {
+			c.unclear(write|destroy, "a backup elsewhere")
+			return
+		}
+		a.text += backup.text
+		c.touch(a, write|destroy)
+	}
 }
 
 // plainSed reports whether a sed script is one of the forms that can neither
@@ -265,7 +285,7 @@ func (c *call) tar() {
 				letters = strings.Replace(letters, "f", "", 1) + "f"
 				args[0] = literal(letters)
 			} else {
-				c.opaque(protocol.Everything, "an option that is not known")
+				c.unclear(protocol.Everything, "an option that is not known")
 			}
 		}
 		c.args = args
@@ -333,7 +353,7 @@ func (c *call) tar() {
 		}
 		if a.exact && (a.text == "-P" || strings.HasPrefix(a.text, "-") && !strings.HasPrefix(a.text, "--") && strings.Contains(a.text, "P") ||
 			strings.HasPrefix(a.text, "--trans")) && mode == 'x' {
-			c.opaque(0, "files anywhere")
+			c.unclear(0, "files anywhere")
 		}
 	}
 	dir := literal(".")
@@ -366,7 +386,7 @@ func (c *call) tar() {
 		c.touchAll(archives, write|destroy)
 		if away {
 			c.touch(dir, read|opaque)
-			c.opaque(0, "what is below a directory")
+			c.unclear(0, "what is below a directory")
 			return
 		}
 		c.touchAll(rest, read|opaque)
@@ -386,30 +406,39 @@ func (c *call) dd() {
 		}
 		switch {
 		case !ok || a.many:
-			c.opaque(write|destroy, "an argument that is not known")
+			c.unclear(write|destroy, "an argument that is not known")
 		case name == "if":
 			c.touch(value, read)
 		case name == "of":
 			c.touch(value, read|write|destroy)
 		case !matches(name, "bs ibs obs cbs count skip seek iseek oseek conv iflag oflag status"):
-			c.opaque(write|destroy, "an argument that is not known")
+			c.unclear(write|destroy, "an argument that is not known")
 		}
 	}
 }
 
 // ip shows and changes the network.
 func (c *call) ip() {
-	rest := c.options(&row{opts: "-46osdhjptcbra -br -brief -color -json -pretty -details -stats -family: -netns:!c", first: true, worst: write | destroy | access | code})
+	// Its options are words that begin with one dash and may be cut short.
+	const worst = write | destroy | access | code
+	rest := c.args
+	for len(rest) > 0 && rest[0].option() {
+		if !rest[0].exact || !matches(rest[0].text, "-4 -6 -o -oneline -s -stats -statistics -d -details -h -human -j -json -p -pretty -t -c -color -br -brief -r -resolve") {
+			c.unclear(worst, "an option that is not known")
+		}
+		rest = rest[1:]
+	}
+	c.does |= read
 	if len(rest) == 0 {
 		return
 	}
-	c.does |= read
 	for i, a := range rest {
 		if !a.exact {
 			c.opaque(write|destroy|access|code, "an argument that is not literal")
 			return
 		}
-		if i == 1 && !matches(a.text, "show list ls lst s l get dev") {
+		// "ip link s" is "ip link set".
+		if i == 1 && !matches(a.text, "show list ls lst sh l get") && (a.text != "s" || !matches(rest[0].text, "a addr address r route ro n neigh")) {
 			c.does |= write | destroy | access
 			break
 		}
@@ -441,18 +470,22 @@ func (c *call) service() {
 func (c *call) curl() {
 	opts := "-sSLkgifIvNq0123546#aZ -X: -H: -A: -b: -e: -m: -u: -d: -F: -r: -w: -x: -y: -Y: -z: -o> -O!wd -J!wd -c> -D> -E<!s -T<!w -K<!c -C: -G -U: " +
 		"--silent --show-error --location --insecure --fail --fail-with-body --head --include --verbose --compressed --request: --header: --user-agent: --max-time: " +
-		"--connect-timeout: --retry: --retry-delay: --retry-max-time: --data: --data-raw: --data-urlencode: --data-binary: --json: --get --url: --user: --output> --remote-name!wd " +
+		"--connect-timeout: --retry: --retry-delay: --retry-max-time: --data: --data-raw: --data-urlencode: --data-binary: --json: --get --url!r --user: --output> --remote-name!wd " +
 		"--write-out: --http1.1 --http2 --ipv4 --ipv6 --no-progress-meter --progress-bar --max-redirs: --cacert< --range: --proto: --tlsv1.2 --resolve: --noproxy: --upload-file<!w"
 	c.fetches(opts, write|destroy|code)
 	for i, a := range c.args {
 		// What is sent may be a file's content.
 		if a.exact && matches(a.text, "-d --data --data-binary --data-urlencode --json -F -H --header -b -w") && i+1 < len(c.args) {
-			if v := c.args[i+1]; !v.exact || strings.ContainsAny(v.text, "@<") {
-				c.opaque(read, "sends a file")
+			if v := c.args[i+1]; !v.exact {
+				c.unclear(read, "sends a file")
 			}
 		}
-		if strings.HasPrefix(a.text, "-") && strings.ContainsAny(a.text, "@<") {
-			c.opaque(read, "sends a file")
+		if strings.ContainsAny(a.text, "@<") && !strings.Contains(a.text, "://") {
+			c.unclear(read, "sends a file")
+		}
+		if a.exact && (a.text == "--remote-name" || strings.HasPrefix(a.text, "-") && !strings.HasPrefix(a.text, "--") && strings.ContainsAny(a.text, "OJ") ||
+			strings.Contains(a.text, "#") && !strings.Contains(a.text, "://")) {
+			c.unclear(write|destroy, "a file that the server or a pattern names")
 		}
 		if a.exact && (matches(a.text, "-X --request -d --data --data-raw --data-binary --data-urlencode --json -F") || strings.HasPrefix(a.text, "-X") ||
 			strings.HasPrefix(a.text, "-d") || strings.HasPrefix(a.text, "-F") || strings.HasPrefix(a.text, "--data") || strings.HasPrefix(a.text, "--request")) {
@@ -487,7 +520,7 @@ func (c *call) fetches(opts string, worst protocol.Effects) {
 			name = a.text
 		}
 		if strings.HasPrefix(strings.ToLower(name), "file:") {
-			if p, ok := strings.CutPrefix(name, "file://"); ok && strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "%?#") {
+			if p, ok := strings.CutPrefix(name, "file://"); ok && strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "%?#{}[]") {
 				c.touch(literal(p), read)
 				continue
 			}
@@ -550,15 +583,11 @@ func (c *call) rpm() {
 	c.judgeRow(row{does: read, opts: "-qailfcdRpV --queryformat: --qf: --query --all --info --list --requires --provides --changelog --scripts --version", worst: pkg})
 }
 
-// gitDiff compares any two files, where it is not in a repository.
+// gitDiff compares any two files, where it is not in a repository; so what it is
+// given may be files.
 func (c *call) gitDiff() {
-	r := row{does: read, pages: true, opts: gitShow + " --cached --staged -R", worst: read | write | destroy | code}
+	r := row{does: read, pages: true, rest: files, opts: gitShow + " --cached --staged -R", worst: read | write | destroy | code}
 	c.judgeRow(r)
-	for _, a := range c.args {
-		if !a.exact || a.home || strings.HasPrefix(a.text, "/") || strings.Contains(a.text, "../") {
-			c.touch(a, read)
-		}
-	}
 }
 
 func (c *call) gitConfig() {
@@ -568,7 +597,8 @@ func (c *call) gitConfig() {
 	for _, a := range c.args {
 		get = get || a.exact && matches(a.text, "--get --get-all --get-regexp --list -l")
 	}
-	if len(rest) > 1 && !get {
+	// One operand is a setting to show where it can be the name of one.
+	if len(rest) > 1 && !get || len(rest) == 1 && !get && (!rest[0].exact || rest[0].text != "list" && !strings.Contains(rest[0].text, ".")) {
 		c.opaque(write|code, "settings can name programs to run")
 	}
 }
@@ -614,6 +644,37 @@ func (c *call) getent() {
 	c.does |= read
 	for _, a := range c.args {
 		if !a.exact || strings.HasSuffix(a.text, "shadow") {
+			c.does |= credential
+		}
+	}
+}
+
+// ps shows the environment of programs where it is asked for: by the letter e
+// of its options without a dash, or by name.
+func (c *call) ps() {
+	r := row{
+		does: read, rest: texts,
+		opts: "-AaedfFHjlLMmTwyxcnNrSuvo: -C: -G: -g: -p: -s: -t: -U: -o: -O: --forest --no-headers --sort: --pid: --ppid: --user: --format: --headers --cols: --width:",
+	}
+	c.judgeRow(r)
+	for i, a := range c.args {
+		letters := a.text
+		if strings.HasPrefix(letters, "-") {
+			// "-auxe" is read as "auxe" where there is no user "xe".
+			_, letters, _ = strings.Cut(letters, "u")
+		} else if i > 0 && strings.HasSuffix(c.args[i-1].text, "o") || strings.ContainsAny(letters, ",=:") {
+			letters = "" // columns
+		}
+		if !a.exact || strings.Contains(letters, "e") || strings.Contains(strings.ToLower(a.text), "environ") {
+			c.does |= credential
+		}
+	}
+}
+
+func (c *call) printenv() {
+	c.does |= read
+	for _, a := range c.options(&row{opts: "-0 --null"}) {
+		if !a.exact || secretVariable(a.text) {
 			c.does |= credential
 		}
 	}

@@ -13,7 +13,7 @@ func (c *call) sh() {
 	case "bash", "rbash":
 		kind = bash
 	case "fish", "csh", "tcsh":
-		c.opaque(protocol.Everything, "a language that is not parsed")
+		c.unclear(protocol.Everything, "a language that is not parsed")
 	}
 	script, stdin, interactive := false, false, false
 	i := 0
@@ -21,7 +21,7 @@ options:
 	for ; i < len(c.args); i++ {
 		a := c.args[i]
 		if a.option() && !a.exact {
-			c.opaque(protocol.Everything, "an argument that is not literal")
+			c.unclear(protocol.Everything, "an argument that is not literal")
 			return
 		}
 		switch {
@@ -33,7 +33,7 @@ options:
 			c.does |= read
 			return
 		case strings.HasPrefix(a.text, "--"):
-			c.opaque(protocol.Everything, "an option that is not known")
+			c.unclear(protocol.Everything, "an option that is not known")
 			i++ // it may have an argument
 		case a.exact && len(a.text) > 1 && (a.text[0] == '-' || a.text[0] == '+'):
 			for _, letter := range a.text[1:] {
@@ -47,12 +47,12 @@ options:
 				case 'l', 'e', 'u', 'x', 'f', 'n', 'v', 'p', 'h', 'm', 'b':
 				case 'o', 'O':
 					if i++; i >= len(c.args) || !c.args[i].exact {
-						c.opaque(protocol.Everything, "an argument that is not literal")
+						c.unclear(protocol.Everything, "an argument that is not literal")
 					} else if !matches(c.args[i].text, "pipefail errexit nounset xtrace noglob noclobber") {
 						c.opaque(code, "an option that is not known")
 					}
 				default:
-					c.opaque(protocol.Everything, "an option that is not known")
+					c.unclear(protocol.Everything, "an option that is not known")
 				}
 			}
 		default:
@@ -69,7 +69,7 @@ options:
 			return // it complains
 		}
 		if !rest[0].exact || rest[0].home {
-			c.opaque(protocol.Everything, "a script that is not literal")
+			c.unclear(protocol.Everything, "a script that is not literal")
 			return
 		}
 		c.inner(rest[0].text, kind)
@@ -95,7 +95,7 @@ func (c *call) reads(kind dialect) {
 	case c.stdin.from == fromText && c.stdin.exact:
 		c.inner(c.stdin.text, kind)
 	case c.stdin.from == fromText:
-		c.opaque(protocol.Everything, "a script that is not literal")
+		c.unclear(protocol.Everything, "a script that is not literal")
 	case c.stdin.from == fromFile:
 		c.opaque(code, "runs a file")
 	default:
@@ -123,7 +123,7 @@ func (c *call) command() {
 		case a.exact && (a.text == "-p" || a.text == "--"):
 			continue
 		case a.option():
-			c.opaque(protocol.Everything, "an option that is not known")
+			c.unclear(protocol.Everything, "an option that is not known")
 		}
 		c.starts(c.args[i:])
 		return
@@ -143,7 +143,7 @@ func (c *call) eval() {
 	texts := make([]string, 0, len(c.args))
 	for i, a := range c.args {
 		if !a.exact || a.home {
-			c.opaque(protocol.Everything, "a script that is not literal")
+			c.unclear(protocol.Everything, "a script that is not literal")
 			return
 		}
 		if i == 0 && a.text == "--" {
@@ -175,7 +175,7 @@ func (c *call) trap() {
 		return
 	}
 	if a := c.args[0]; !a.exact || a.home {
-		c.opaque(protocol.Everything, "a script that is not literal")
+		c.unclear(protocol.Everything, "a script that is not literal")
 	} else {
 		cwd := c.cwd
 		c.judge.cwd = nil
@@ -187,14 +187,14 @@ func (c *call) trap() {
 func (c *call) alias() {
 	for _, a := range c.args {
 		if !a.exact || strings.Contains(a.text, "=") {
-			c.opaque(protocol.Everything, "gives names another meaning")
+			c.unclear(protocol.Everything, "gives names another meaning")
 			return
 		}
 	}
 	c.does |= read
 }
 
-func (c *call) coproc() { c.opaque(protocol.Everything, "only some shells know it") }
+func (c *call) coproc() { c.unclear(protocol.Everything, "only some shells know it") }
 
 func (c *call) cd() {
 	to := []string{""}
@@ -203,6 +203,7 @@ func (c *call) cd() {
 	for i := range c.args {
 		a := &c.args[i]
 		if a.exact && matches(a.text, "-L -P -- -e -n") {
+			known = known && a.text != "-P"
 			continue
 		}
 		if dir != nil {
@@ -212,7 +213,7 @@ func (c *call) cd() {
 	}
 	switch {
 	case dir == nil:
-		known = c.name == "cd"
+		known = known && c.name == "cd"
 	case !dir.exact || dir.text == "" || strings.HasPrefix(dir.text, "-") || strings.HasPrefix(dir.text, "+"):
 		known = false
 	default:
@@ -248,7 +249,7 @@ func (c *call) condition() {
 			c.opaque(code, "arithmetic with more than numbers")
 		}
 		if (a.text == "-v" || a.text == "-R") && i+1 < len(c.args) && !identifier(c.args[i+1]) {
-			c.opaque(protocol.Everything, "a variable's name that is not literal")
+			c.unclear(protocol.Everything, "a variable's name that is not literal")
 		}
 	}
 }
@@ -287,7 +288,7 @@ func (c *call) printf() {
 		c.assigned(c.args[1].text, false)
 		c.args = c.args[2:]
 	default:
-		c.opaque(protocol.Everything, "a variable's name that is not literal")
+		c.unclear(protocol.Everything, "a variable's name that is not literal")
 	}
 	if len(c.args) > 0 && (!c.args[0].exact || !textFormat(c.args[0].text)) {
 		c.args = c.args[1:]
@@ -331,7 +332,7 @@ func (c *call) variables() {
 			if c.name == "wait" {
 				continue
 			}
-			c.opaque(protocol.Everything, "a variable's name that is not literal")
+			c.unclear(protocol.Everything, "a variable's name that is not literal")
 			continue
 		}
 		c.assigned(a.text, false)
@@ -342,20 +343,20 @@ func (c *call) variables() {
 func (c *call) exports() {
 	for _, a := range c.args {
 		if !a.exact && (a.many || a.text == "" || !strings.Contains(a.text, "=")) {
-			c.opaque(protocol.Everything, "a variable's name that is not literal")
+			c.unclear(protocol.Everything, "a variable's name that is not literal")
 			continue
 		}
 		name, _, _ := strings.Cut(a.text, "=")
 		if strings.HasPrefix(name, "-") {
 			if strings.Trim(name, "-xgrpf") != "" {
-				c.opaque(protocol.Everything, "an option that is not known")
+				c.unclear(protocol.Everything, "an option that is not known")
 			}
 			c.does |= read
 			continue
 		}
 		name = strings.TrimSuffix(name, "+")
 		if !identifier(literal(name)) {
-			c.opaque(protocol.Everything, "a variable's name that is not literal")
+			c.unclear(protocol.Everything, "a variable's name that is not literal")
 			continue
 		}
 		c.assigned(name, c.name == "export" || c.name == "declare" || c.name == "typeset")

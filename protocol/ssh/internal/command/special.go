@@ -140,6 +140,10 @@ func special(name string) func(*call) {
 		return (*call).tee
 	case "getent":
 		return (*call).getent
+	case "ps":
+		return (*call).ps
+	case "printenv":
+		return (*call).printenv
 	case "stty":
 		return (*call).stty
 

@@ -191,12 +191,12 @@ var managers = map[string]row{
 
 	// git: settings of a repository can name programs for most of what it does;
 	// who may write there may run code anyway.
-	"git":               {rest: under, first: true, opts: "-P --no-pager --no-replace-objects --literal-pathspecs --no-optional-locks -C<", worst: read | write | destroy | code},
+	"git":               {rest: under, first: true, opts: "-P --no-pager --no-replace-objects --literal-pathspecs --no-optional-locks -C/", worst: read | write | destroy | code},
 	"git status":        {does: read, opts: "-sbvz --short --branch --porcelain? --long --ignored? --untracked-files? --no-renames -u?"},
 	"git log":           {does: read, pages: true, opts: gitShow},
 	"git show":          {does: read, pages: true, opts: gitShow},
 	"git shortlog":      {does: read, pages: true, opts: "-nsec"},
-	"git blame":         {does: read, pages: true, opts: "-lstefnwMC -L:"},
+	"git blame":         {does: read, pages: true, opts: "-lstefnwMC -L:", rest: files},
 	"git ls-files":      {does: read, opts: "-cdomisukzt --others --exclude-standard --cached --modified --deleted --stage"},
 	"git ls-tree":       {does: read, opts: "-drtlz --name-only --full-tree"},
 	"git rev-parse":     {does: read, opts: "-q --short? --abbrev-ref --verify --show-toplevel --is-inside-work-tree --git-dir --symbolic-full-name"},
@@ -209,7 +209,7 @@ var managers = map[string]row{
 	"git for-each-ref":  {does: read, opts: "--sort: --format: --count:"},
 	"git name-rev":      {does: read},
 	"git count-objects": {does: read, opts: "-vH"},
-	"git grep":          {does: read, pages: true, opts: "-nilcEFPwvh -e& -A: -B: -C:", worst: code},
+	"git grep":          {does: read, pages: true, opts: "-nilcEFPwvh -e& -A: -B: -C:", deep: true, worst: code},
 	"git ls-remote":     {does: read | opaque, worst: code},
 	"git fetch":         {does: read | write | opaque, opts: "-apqvt --all --prune --tags --depth: --quiet --verbose", worst: code | destroy},
 	"git pull":          {does: read | write | code | opaque, rest: words},

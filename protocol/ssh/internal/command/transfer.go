@@ -107,7 +107,7 @@ func (c *call) rsync() {
 			break
 		}
 		if !a.exact {
-			c.opaque(protocol.Everything, "an argument that is not literal")
+			c.unclear(protocol.Everything, "an argument that is not literal")
 			understood = false
 			continue
 		}
@@ -148,16 +148,16 @@ func (c *call) rsync() {
 				c.opaque(0, "paths that come later")
 			}
 		case strings.HasPrefix(a.text, "--"):
-			c.opaque(protocol.Everything, "an option that is not known")
+			c.unclear(protocol.Everything, "an option that is not known")
 			understood = false
 		default:
 			flags, _, _ := strings.Cut(a.text[1:], "e") // what follows says what the client can do
 			if strings.Contains(flags, "s") {
-				c.opaque(protocol.Everything, "options that come later")
+				c.unclear(protocol.Everything, "options that come later")
 				understood = false
 			}
 			if strings.Trim(flags, "svlogDtprRuncxzHAXSIWdLkKEmNUyChOJbqa0123456789@B") != "" {
-				c.opaque(protocol.Everything, "an option that is not known")
+				c.unclear(protocol.Everything, "an option that is not known")
 				understood = false
 			}
 		}

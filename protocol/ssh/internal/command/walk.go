@@ -250,11 +250,15 @@ func leaves(s *syntax.Stmt) bool {
 func movesAbout(n syntax.Node) bool {
 	moves := false
 	syntax.Walk(n, func(n syntax.Node) bool {
-		if c, ok := n.(*syntax.CallExpr); ok && len(c.Args) > 0 {
-			switch c.Args[0].Lit() {
-			case "cd", "pushd", "popd", "":
-				moves = true
+		if c, ok := n.(*syntax.CallExpr); ok {
+			for _, w := range c.Args {
+				// "command cd" and the like count too.
+				switch w.Lit() {
+				case "cd", "pushd", "popd", "eval", "source", ".", "trap":
+					moves = true
+				}
 			}
+			moves = moves || len(c.Args) > 0 && c.Args[0].Lit() == ""
 		}
 		return !moves
 	})

@@ -31,15 +31,7 @@ func (c *call) timeout() {
 
 // env runs a program in an environment of its own; alone it shows it.
 func (c *call) env() {
-	rest := c.options(&row{opts: "-i -0 -v -u: --ignore-environment --null --unset: -C: --chdir: --debug", first: true, worst: protocol.Everything})
-	for _, a := range c.args {
-		if a.exact && (strings.HasPrefix(a.text, "-C") || strings.HasPrefix(a.text, "--chdir")) {
-			c.away()
-		}
-		if !a.option() {
-			break
-		}
-	}
+	rest := c.options(&row{opts: "-i -0 -v -u: --ignore-environment --null --unset: -C/ --chdir/ --debug", first: true, worst: protocol.Everything})
 	for len(rest) > 0 {
 		a := rest[0]
 		if a.exact && a.text == "-" {
@@ -51,7 +43,7 @@ func (c *call) env() {
 			break
 		}
 		if !harmlessVariable(name) {
-			c.opaque(code, "sets a variable that programs look at")
+			c.unclear(code, "sets a variable that programs look at")
 		}
 		rest = rest[1:]
 	}
@@ -67,41 +59,24 @@ func (c *call) env() {
 func (c *call) away() { c.judge.cwd, c.judge.ok = nil, nil }
 
 func (c *call) sudo() {
-	login := false
-	for _, a := range c.args {
-		if !a.option() {
-			break
-		}
-		if !a.exact {
-			continue
-		}
-		switch {
-		case a.text == "--login" || a.text == "--shell" || strings.HasPrefix(a.text, "--chdir"):
-			login = true
-		case a.text == "--edit":
-			c.interactive()
-		case !strings.HasPrefix(a.text, "--"):
-			login = login || strings.ContainsAny(a.text, "isD")
-		}
-	}
 	rest := c.options(&row{
-		opts: "-nEHkKSbAPisvl -u: -g: -p: -C: -r: -t: -T: -D: --user: --group: --prompt: --non-interactive --preserve-env? " +
-			"--set-home --stdin --background --login --shell --askpass --reset-timestamp --remove-timestamp --validate --list --chdir:",
+		opts: "-nEHkKSbAPvl -i$ -s$ -u: -g: -p: -C: -r: -t: -T: -D/ --user: --group: --prompt: --non-interactive --preserve-env? " +
+			"--set-home --stdin --background --login$ --shell$ --askpass --reset-timestamp --remove-timestamp --validate --list --chdir/",
 		first: true, worst: protocol.Everything,
 	})
 	for len(rest) > 0 && rest[0].exact && strings.Contains(rest[0].text, "=") {
 		if name, _, _ := strings.Cut(rest[0].text, "="); !harmlessVariable(name) {
-			c.opaque(code, "sets a variable that programs look at")
+			c.unclear(code, "sets a variable that programs look at")
 		}
 		rest = rest[1:]
 	}
-	if login {
+	if c.login {
 		c.away()
 	}
 	switch {
 	case len(rest) > 0:
 		c.starts(rest)
-	case login:
+	case c.login:
 		c.typed()
 	default:
 		c.does |= read
@@ -109,7 +84,7 @@ func (c *call) sudo() {
 }
 
 func (c *call) doas() {
-	rest := c.options(&row{opts: "-ns -u: -C<", first: true, worst: protocol.Everything})
+	rest := c.options(&row{opts: "-n -s$ -u: -C<", first: true, worst: protocol.Everything})
 	if len(rest) == 0 {
 		c.typed()
 		return
@@ -127,7 +102,7 @@ func (c *call) su() {
 		var script arg
 		switch {
 		case !a.exact && a.option():
-			c.opaque(protocol.Everything, "an argument that is not literal")
+			c.unclear(protocol.Everything, "an argument that is not literal")
 			continue
 		case a.text == "-c" || a.text == "--command":
 			if i++; i >= len(c.args) {
@@ -145,12 +120,12 @@ func (c *call) su() {
 			i++
 			continue
 		default:
-			c.opaque(protocol.Everything, "an option that is not known")
+			c.unclear(protocol.Everything, "an option that is not known")
 			continue
 		}
 		ran = true
 		if !script.exact || script.home {
-			c.opaque(protocol.Everything, "a script that is not literal")
+			c.unclear(protocol.Everything, "a script that is not literal")
 			continue
 		}
 		c.inner(script.text, anyShell)
@@ -162,21 +137,8 @@ func (c *call) su() {
 
 // xargs runs a program with words from its input for more arguments.
 func (c *call) xargs() {
-	replace := ""
-	for i, a := range c.args {
-		if !a.option() {
-			break
-		}
-		if a.exact && strings.HasPrefix(a.text, "-I") {
-			if replace = a.text[2:]; replace == "" && i+1 < len(c.args) {
-				replace = c.args[i+1].text
-			}
-		} else if a.exact && (strings.HasPrefix(a.text, "-i") || strings.HasPrefix(a.text, "--replace")) {
-			replace = "{}"
-		}
-	}
 	rest := c.options(&row{
-		opts:  "-0rtpx -n: -L: -P: -s: -d: -I: -i? -E: -a< --null --no-run-if-empty --max-args: --max-procs: --max-lines? --delimiter: --arg-file< --replace? --verbose",
+		opts:  "-0rtpx -n: -L: -P: -s: -d: -I~ -i| -E: -a< --null --no-run-if-empty --max-args: --max-procs: --max-lines? --delimiter: --arg-file< --replace| --verbose",
 		first: true, worst: code,
 	})
 	if len(rest) == 0 {
@@ -184,16 +146,16 @@ func (c *call) xargs() {
 		return
 	}
 	rest = append([]arg(nil), rest...)
-	if replace != "" {
+	if c.replace != "" {
 		for i, a := range rest {
-			if a.exact && strings.Contains(a.text, replace) {
-				before, _, _ := strings.Cut(a.text, replace)
+			if a.exact && strings.Contains(a.text, c.replace) {
+				before, _, _ := strings.Cut(a.text, c.replace)
 				rest[i] = arg{text: before}
 			}
 		}
-	} else {
-		rest = append(rest, anything())
 	}
+	// With a text to replace nothing is added, unless another option takes that back.
+	rest = append(rest, anything())
 	in := c.stdin
 	c.judge.stdin = input{from: fromNowhere}
 	c.starts(rest)
@@ -218,7 +180,7 @@ func (c *call) find() {
 	for ; i < len(c.args); i++ {
 		a := c.args[i]
 		if !a.exact {
-			c.opaque(protocol.Everything, "an argument that is not literal")
+			c.unclear(protocol.Everything, "an argument that is not literal")
 			continue
 		}
 		switch {
@@ -227,7 +189,7 @@ func (c *call) find() {
 		case matches(a.text, "-name -iname -path -ipath -wholename -regex -iregex -regextype -type -xtype -size -mtime -mmin -atime -amin -ctime -cmin -perm "+
 			"-user -group -uid -gid -links -inum -maxdepth -mindepth -fstype -printf -lname -ilname -used"):
 			if i++; i < len(c.args) && c.args[i].many {
-				c.opaque(protocol.Everything, "an argument that is not literal")
+				c.unclear(protocol.Everything, "an argument that is not literal")
 			}
 		case matches(a.text, "-newer -anewer -cnewer -samefile") || strings.HasPrefix(a.text, "-newer"):
 			i++
@@ -243,7 +205,7 @@ func (c *call) find() {
 			var words []arg
 			for i++; i < len(c.args); i++ {
 				w := c.args[i]
-				if w.exact && (w.text == ";" || w.text == "+") {
+				if w.exact && (w.text == ";" || w.text == "+" && c.args[i-1].exact && c.args[i-1].text == "{}") {
 					break
 				}
 				if w.exact && strings.Contains(w.text, "{}") {
@@ -266,7 +228,7 @@ func (c *call) find() {
 				i++
 			}
 		default:
-			c.opaque(protocol.Everything, "an option that is not known")
+			c.unclear(protocol.Everything, "an option that is not known")
 		}
 	}
 	if len(starts) == 0 {
@@ -286,7 +248,7 @@ func (c *call) joined(words []arg) {
 	texts := make([]string, 0, len(words))
 	for _, a := range words {
 		if !a.exact || a.home {
-			c.opaque(protocol.Everything, "a script that is not literal")
+			c.unclear(protocol.Everything, "a script that is not literal")
 			return
 		}
 		texts = append(texts, a.text)
