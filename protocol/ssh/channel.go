@@ -206,13 +206,37 @@ func (ch *sessionChannel) run(r *xssh.Request, text string) {
 	x.To(ch.client)
 	to, requests, err := ch.openTarget()
 	if err != nil {
-		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the target opened no channel"})
 		ch.answers.release(r, true)
-		ch.end("the target opened no channel: "+err.Error(), exitGateway)
+		ch.unsent(x, protocol.Outcome{Result: protocol.NotSent, Text: "the target opened no channel: " + err.Error()})
 		return
 	}
 	cmd := &process{ch: ch, x: x, kind: kind, to: to, masks: ch.c.s.Masks()}
 	cmd.run(r, requests)
+}
+
+// unsent ends what the target has not carried out.
+func (ch *sessionChannel) unsent(x *protocol.Exchange, o protocol.Outcome) {
+	if o.Result == protocol.NotSent {
+		o.Text = ch.why(o.Text)
+	}
+	if err := x.End(o); err != nil {
+		ch.c.fail(err)
+	}
+	ch.end(o.Text, exitGateway)
+}
+
+// why returns why something has ended for which there are only these words:
+// perhaps because a connection is lost, which is about to be known.
+func (ch *sessionChannel) why(words string) string {
+	select {
+	case <-ch.ctx.Done():
+	case <-time.After(100 * time.Millisecond):
+		return words
+	}
+	if f, ok := errors.AsType[*protocol.Failure](context.Cause(ch.ctx)); ok {
+		return f.Public
+	}
+	return "the client left before it ended"
 }
 
 // openTarget opens the channel at the target.

@@ -174,7 +174,7 @@ func (r *rig) run(stdin string, program string, args ...string) result {
 	if program == "ssh" || program == "scp" || program == "sftp" {
 		args = append([]string{"-F", r.config}, args...)
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = r.dir

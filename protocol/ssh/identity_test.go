@@ -125,11 +125,10 @@ func TestLoginByAuthority(t *testing.T) {
 			c.Login = ssh.StaticLogin(ssh.Login{User: target.User(), Authority: ca})
 		},
 	})
-	c := r.client()
-	session := r.Sessions()[0].ID
-	s, err := c.NewSession()
+	s, err := r.client().NewSession()
 	require.NoError(t, err)
 	require.NoError(t, s.Run("true"))
+	session := r.Sessions()[0].ID
 	require.Eventually(t, func() bool { return strings.Contains(target.Log(), session) }, 5*time.Second, 10*time.Millisecond, target.Log())
 	assert.Contains(t, target.Log(), "agent")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -61,8 +60,7 @@ func (m *process) run(r *xssh.Request, requests <-chan *xssh.Request) {
 		return
 	default:
 		m.to.Close()
-		_ = m.x.End(*refused)
-		ch.end(refused.Text, exitGateway)
+		ch.unsent(m.x, *refused)
 		return
 	}
 	if m.kind.sftp {
@@ -172,20 +170,11 @@ func (m *process) finish(e ended) {
 	m.mu.Lock()
 	aborted := m.aborted
 	m.mu.Unlock()
-	if e.kind == "" { // perhaps because a connection is lost, which is about to be said
-		select {
-		case <-ch.ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 	switch {
 	case aborted != "":
 		e = ended{outcome: protocol.Outcome{Result: protocol.Aborted, Text: aborted}}
-	case e.kind == "" && ch.ctx.Err() != nil:
-		e.outcome.Text = "the client left before it ended"
-		if f, ok := errors.AsType[*protocol.Failure](context.Cause(ch.ctx)); ok {
-			e.outcome.Text = f.Public
-		}
+	case e.kind == "":
+		e.outcome.Text = ch.why(e.outcome.Text)
 	}
 	for _, moved := range []*moved{m.in, m.out} {
 		if moved == nil {
