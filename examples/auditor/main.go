@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -28,7 +29,7 @@ const (
 
 // renderers make the payload of protocols readable. A gateway with protocols
 // of its own adds theirs here.
-func renderers() []protocol.Renderer { return []protocol.Renderer{postgres.Renderer{}} }
+func renderers() []protocol.Renderer { return []protocol.Renderer{postgres.Renderer{}, ssh.Renderer{}} }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -23,7 +23,7 @@
 //	sftp.unknown                            what the gateway refuses by itself
 //
 // READ, WRITE, READDIR, FSTAT, FSTATVFS and FSYNC are parts of the handle's
-// operation, as many as come together one event. LIMITS is answered by the
+// operation, and an FSETSTAT of the size where it was opened with truncation, as many as come together one event. LIMITS is answered by the
 // gateway, which has asked the target. An operation's effects are those that
 // [protocol.Effects] names: opening for writing is Write, with truncation also
 // Destroy; modes and owners are Access, a size is Write and Destroy, and an

@@ -17,6 +17,8 @@ type handle struct {
 	reads   bool
 	writes  bool
 	append  bool
+	// truncated says that it was opened to replace the whole file.
+	truncated bool
 
 	sent extents // of relay.sums
 	got  extents // of relay.gots

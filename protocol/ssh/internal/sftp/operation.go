@@ -294,6 +294,7 @@ func (op *operation) handle(r *relay) *handle {
 		h.reads = f&wire.FlagRead != 0 || f&wire.FlagWrite == 0
 		h.writes = f&(wire.FlagWrite|wire.FlagAppend) != 0
 		h.append = f&wire.FlagAppend != 0
+		h.truncated = h.writes && f&wire.FlagTruncate != 0
 	}
 	n := &op.names[0]
 	for _, p := range n.resolved {

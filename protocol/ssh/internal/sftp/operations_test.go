@@ -148,3 +148,34 @@ func TestOperationsOnHandles(t *testing.T) {
 		}
 	}
 }
+
+// The size of a file that is being replaced is part of replacing it.
+func TestSizeOfAReplacedFile(t *testing.T) {
+	r := start(t, setup{})
+	c := r.raw()
+	size := wire.Attrs{Flags: wire.AttrSize, Size: 3}
+	h := c.open("f", wire.FlagWrite|wire.FlagCreate|wire.FlagTruncate)
+	require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Write, Handle: h, Data: []byte("hello")}).Code)
+	require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Fsetstat, Handle: h, Attrs: size}).Code)
+	require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Close, Handle: h}).Code)
+	setstats := func() (n int) {
+		for _, op := range r.Record.Operations() {
+			if op.Verb == "sftp.setstat" {
+				n++
+			}
+		}
+		return n
+	}
+	require.Zero(t, setstats())
+	b, err := os.ReadFile(filepath.Join(r.root, "f"))
+	require.NoError(t, err)
+	require.Equal(t, "hel", string(b))
+	h = c.open("f", wire.FlagWrite)
+	require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Fsetstat, Handle: h, Attrs: size}).Code)
+	require.Equal(t, 1, setstats(), "one that was opened to be changed is cut by an operation of its own")
+	size.Flags |= wire.AttrMode
+	size.Mode = 0o600
+	h = c.open("f", wire.FlagWrite|wire.FlagTruncate)
+	require.Equal(t, wire.OK, c.ask(wire.Request{Kind: wire.Fsetstat, Handle: h, Attrs: size}).Code)
+	require.Equal(t, 2, setstats(), "what sets more than the size is an operation of its own")
+}

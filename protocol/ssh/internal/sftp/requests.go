@@ -81,11 +81,24 @@ func (r *relay) request(packet, rest []byte, run *sending) error {
 		return r.answer(q.ID, "gateway", wire.AppendResponse(nil, &wire.Response{Kind: wire.ExtendedReply, ID: q.ID, Payload: r.limits}))
 	case wire.Read, wire.Write, wire.Readdir, wire.Fstat, wire.Fsync, wire.Fstatvfs, wire.Close:
 		return r.onHandle(packet, rest, &q, run)
+	case wire.Fsetstat:
+		if q.Attrs.Flags == wire.AttrSize && r.truncated(q.Handle) {
+			return r.onHandle(packet, rest, &q, run)
+		}
 	}
 	if err := r.flushSending(run); err != nil {
 		return err
 	}
 	return r.onNames(packet, &q)
+}
+
+// truncated reports whether a handle was opened to replace the file: then its
+// size is part of that. OpenSSH's scp sets it at the end of each upload.
+func (r *relay) truncated(name []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.handles[string(name)]
+	return h != nil && h.truncated
 }
 
 func cmpErr(err, other error) error {
