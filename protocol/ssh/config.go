@@ -180,9 +180,15 @@ func (c Config) validate() error {
 	if len(c.Keys) == 0 {
 		wrong("Keys is empty: clients know the gateway by its host key; ReadKey reads one")
 	}
+	kinds := map[string]bool{}
 	for i, k := range c.Keys {
-		if k == nil {
+		switch {
+		case k == nil:
 			wrong("Keys[%d] is nil", i)
+		case kinds[k.PublicKey().Type()]:
+			wrong("Keys[%d]: there is another key of type %s, and a server has one of each", i, k.PublicKey().Type())
+		default:
+			kinds[k.PublicKey().Type()] = true
 		}
 	}
 	if c.Login == nil {

@@ -157,6 +157,10 @@ func TestSettings(t *testing.T) {
 	} {
 		assert.ErrorContains(t, err, words)
 	}
+	one, _ := newKey(t)
+	two, _ := newKey(t)
+	_, err = proxy.New("x").Listen("127.0.0.1:0", ssh.New(ssh.Config{Keys: []xssh.Signer{one, two}}), protocol.Target{Name: "a", Address: "b:22"}).Build()
+	assert.ErrorContains(t, err, "ssh.Config.Keys[1]: there is another key of type ssh-ed25519")
 	_, err = proxy.New("x").Listen("127.0.0.1:0", ssh.New(ssh.Config{HostKeys: ssh.HostKeys{Files: []string{"/does/not/exist"}}}), protocol.Target{Name: "a", Address: "b:22"}).Build()
 	assert.ErrorContains(t, err, "/does/not/exist")
 }
