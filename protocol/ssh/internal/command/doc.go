@@ -19,14 +19,23 @@
 // everything; a path that is not literal is Opaque, a pattern of paths too.
 //
 // Each program is an object with what the call does, the files it names are
-// objects of their own. An object that cannot be named is called "?". So a rule
-// with objects allows a line only where it allows all of them.
+// objects of their own. An object that cannot be named is called "?": an option
+// that is not understood may name a file, so the call has one more object, the
+// path "?". So a rule with objects allows a line only where it allows all of
+// them, and one that allows a program alone allows what is understood of it.
+// What goes to a directory, or may do so (cp a b), is named there too.
 //
 // What replaces a file's content (">", cp, tee, curl -o) counts as Write and
-// Destroy, since it may have had content. A copy that a client sends by scp,
-// rsync or SFTP counts as Write, and as Destroy where it removes other files.
-// What reaches below directories and reads or changes what it finds there
-// (rm -r, grep -r, tar, rsync) is Opaque: nobody can say what it touches.
+// Destroy, since it may have had content. A copy that a client sends by scp or
+// rsync counts as Write, as Opaque, since its names come later, and as Destroy
+// where it removes other files. What reaches below directories and reads or
+// changes what it finds there (rm -r, grep -r, tar, rsync) is Opaque: nobody can
+// say what it touches. What lists names alone (ls -R, find, tree, du) is Read of
+// the directory where it begins, and shows what is below; moving or linking a
+// directory moves all that is in it, and names the directory.
+//
+// A path with ".." is Opaque, since what stands before it may be a link, and so
+// is one that leads through the links of /proc.
 //
 // # What text cannot tell
 //
@@ -45,6 +54,16 @@
 // Options are those of GNU and busybox; those of the BSDs differ here and there.
 //
 // Paths are as they are written, cleaned, relative to the directory of the
-// login, or to that of a cd in the line. An operand that is no path is not
-// looked up: "cat x" touches x wherever x leads.
+// login, or to that of a cd in the line. Nothing is looked up: "cat x" touches
+// x wherever x leads. Who may make links makes names: making one is Write on
+// what it leads to as well.
+//
+// Where the directory of the login is, is not known either: "notes/x" and
+// "~/notes/x" may be /home/u/notes/x, and a rule that denies the last does not
+// match them. Such a rule must say all three: "path:/home/*/notes/*",
+// "path:~/notes/*", "path:notes/*".
+//
+// What git shows of a repository (log, show, cat-file, archive) is not named,
+// and neither are files whose existence or attributes are asked for by test and
+// by find's conditions.
 package command

@@ -61,9 +61,10 @@ func (c *call) scp() {
 	}
 	c.does |= e
 	more := e
-	if recurse {
+	if to || recurse {
+		// Into a directory the client sends names, which are not in the line.
 		more |= opaque
-		c.remark("scp: whole directories")
+		c.remark("scp: names or directories that come later")
 	}
 	c.touchAll(paths, more)
 	if known(paths) {
