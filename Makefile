@@ -70,7 +70,7 @@ fuzz-brief: ## every fuzz target for FUZZTIME (5s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## pgbench and bulk through direct, pgbouncer, relay and Sallyport; ten minutes
+bench: ## PostgreSQL and SSH, direct, through relays and through Sallyport; twenty minutes
 	@scripts/setup.sh bench
 	@go run ./bench $(BENCHFLAGS)
 

@@ -134,6 +134,58 @@ func TestStreamSendsOneQuery(t *testing.T) {
 	require.Equal(t, wire('Q', "SELECT 1\x00"), <-sent)
 }
 
+func TestNegotiated(t *testing.T) {
+	found := negotiated.FindAllStringSubmatch("debug1: kex: algorithm: curve25519-sha256\ndebug1: kex: server->client cipher: aes128-gcm@openssh.com MAC: <implicit> compression: none\n"+
+		"debug1: kex: client->server cipher: aes128-ctr MAC: <implicit> compression: none\n", -1)
+	require.Len(t, found, 2)
+	require.Equal(t, "aes128-gcm@openssh.com", found[0][1])
+	require.Equal(t, "aes128-ctr", found[1][1])
+}
+
+func TestSource(t *testing.T) {
+	s := source{filepath.Join(t.TempDir(), "lines"), 2 << 20}
+	require.NoError(t, s.write(fillWithLines))
+	b, err := os.ReadFile(s.name)
+	require.NoError(t, err)
+	lines := bytes.SplitAfter(b, []byte("\n"))
+	require.Greater(t, len(lines), 10_000)
+	require.Empty(t, lines[len(lines)-1], "the last line ends")
+	require.Equal(t, "2026-03-01T12:00:00Z INFO served method=GET path=/api/v1/orders/0 status=200 bytes=0 took=0ms client=10.0.3.0\n", string(lines[0]))
+	require.ErrorContains(t, arrived(s.name, s.size+1), "arrived instead of")
+	require.FileExists(t, s.name)
+	require.NoError(t, arrived(s.name, s.size))
+	require.NoFileExists(t, s.name)
+}
+
+func TestConfig(t *testing.T) {
+	good := config{rounds: 1, rows: 100_000, duration: time.Second, few: 1, many: 1, file: 1, idle: 1}
+	require.NoError(t, good.check())
+	for name, spoil := range map[string]func(*config){
+		"part": func(c *config) { c.part = "mysql" }, "rounds": func(c *config) { c.rounds = 0 },
+		"rows": func(c *config) { c.rows = 150_000 }, "duration": func(c *config) { c.duration = time.Millisecond },
+		"clients": func(c *config) { c.few = 0 }, "file": func(c *config) { c.file = 0 }, "idle": func(c *config) { c.idle = -1 },
+	} {
+		bad := good
+		spoil(&bad)
+		require.Error(t, bad.check(), name)
+	}
+	require.True(t, good.wanted("relay"))
+	good.legs = "direct,relay"
+	require.True(t, good.wanted("relay"))
+	require.False(t, good.wanted("durable-detectors"))
+}
+
+func TestBeyond(t *testing.T) {
+	s := &section{}
+	for _, v := range []float64{10, 20} {
+		s.add("relay", "KiB", v)
+		s.add("gateway", "KiB", v*1.5)
+	}
+	s.beyond("relay", "KiB")
+	require.Equal(t, []float64{5, 10}, s.Values["gateway"]["beyond relay"])
+	require.Empty(t, s.Values["relay"]["beyond relay"])
+}
+
 func TestReport(t *testing.T) {
 	s := &section{Title: "a load", Reference: "relay"}
 	for range 2 {
