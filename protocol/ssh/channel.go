@@ -194,12 +194,15 @@ func (ch *sessionChannel) run(r *xssh.Request, text string) {
 		ch.end(denied.Error(), exitDenied)
 		return
 	}
-	if err != nil {
+	if err != nil && ch.c.ctx.Err() == nil && ch.ctx.Err() != nil { // the client closed the channel
 		ch.answers.release(r, false)
-		if ch.ctx.Err() == nil {
-			ch.c.fail(err)
-		}
 		ch.client.Close()
+		return
+	}
+	if err != nil {
+		ch.answers.release(r, true)
+		ch.fatal(protocol.Public(err))
+		ch.c.fail(err)
 		return
 	}
 	x := list[0]

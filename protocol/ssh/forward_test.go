@@ -2,14 +2,17 @@ package ssh_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/protocol"
@@ -143,4 +146,61 @@ func TestOpenSSHForwards(t *testing.T) {
 	r := start(t, options{config: forwarding})
 	got := r.run("through stdio", "ssh", "-W", where, "gateway")
 	assert.Equal(t, "through stdio", got.stdout, got.stderr)
+}
+
+// Addresses are judged as what they mean, and no other text goes with them.
+func TestForwardAddresses(t *testing.T) {
+	where := echo(t)
+	r := start(t, options{config: forwarding, rules: []approve.Rule{
+		{Name: "all", Verdict: protocol.Allow},
+		{Name: "not here", Verdict: protocol.Deny, Objects: []string{"address:localhost:*", "address:127.0.0.1:*"}},
+	}})
+	c := r.client()
+	_, port, _ := strings.Cut(where, ":")
+	var n uint32
+	_, err := fmt.Sscan(port, &n)
+	require.NoError(t, err)
+	for _, host := range []string{"127.0.0.1", "LOCALHOST", "localhost.", "::ffff:127.0.0.1", "127.0.0.1\x00", "127.1", "0x7f.1", "2130706433", "local\nhost", "[127.0.0.1]", "127.0.0.1 "} {
+		_, _, err := c.OpenChannel("direct-tcpip", xssh.Marshal(struct {
+			A string
+			P uint32
+			O string
+			Q uint32
+		}{host, n, "127.0.0.1", 1}))
+		var refused *xssh.OpenChannelError
+		if assert.ErrorAs(t, err, &refused, "%q", host) {
+			assert.NotContains(t, refused.Message, "Connection refused", "%q was tried", host)
+			assert.NotContains(t, refused.Message, "onnect failed", "%q was tried", host)
+		}
+	}
+	_, _, err = c.OpenChannel("direct-tcpip", xssh.Marshal(struct {
+		A string
+		P uint32
+		O string
+		Q uint32
+	}{"10.0.0.1", 1, strings.Repeat("x", 10_000), 1}))
+	require.ErrorContains(t, err, "cannot be read")
+}
+
+// The same port twice would leave the first listen without an end.
+func TestListeningTwice(t *testing.T) {
+	r := startScripted(t, options{config: forwarding}, script{request: func(q *xssh.Request) { _ = q.Reply(true, nil) }})
+	c := r.client()
+	listen := xssh.Marshal(struct {
+		A string
+		P uint32
+	}{"127.0.0.1", 7777})
+	ok, _, err := c.SendRequest("tcpip-forward", true, listen)
+	require.NoError(t, err)
+	require.True(t, ok)
+	ok, _, err = c.SendRequest("tcpip-forward", true, listen)
+	require.NoError(t, err)
+	assert.False(t, ok)
+	ok, _, err = c.SendRequest("cancel-tcpip-forward", true, listen)
+	require.NoError(t, err)
+	assert.True(t, ok)
+	c.Close()
+	for _, op := range r.Record.Operations() {
+		assert.NotNil(t, op.Outcome, "%v", op)
+	}
 }

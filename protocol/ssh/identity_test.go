@@ -2,6 +2,7 @@ package ssh_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/recorder"
 )
 
 // certificate makes a user certificate for "agent", signed by ca.
@@ -91,6 +93,7 @@ func TestUserCertificates(t *testing.T) {
 
 // A session ends when the certificate does.
 func TestSessionEndsWithTheCertificate(t *testing.T) {
+	t.Parallel()
 	ca, _ := newKey(t)
 	r := start(t, options{identity: func(*rig) identity.Authenticator {
 		a, err := sshkeys.NewCA("ca", sshkeys.CAConfig{Authorities: []string{string(xssh.MarshalAuthorizedKey(ca.PublicKey()))}})
@@ -163,4 +166,77 @@ func TestSettings(t *testing.T) {
 	assert.ErrorContains(t, err, "ssh.Config.Keys[1]: there is another key of type ssh-ed25519")
 	_, err = proxy.New("x").Listen("127.0.0.1:0", ssh.New(ssh.Config{HostKeys: ssh.HostKeys{Files: []string{"/does/not/exist"}}}), protocol.Target{Name: "a", Address: "b:22"}).Build()
 	assert.ErrorContains(t, err, "/does/not/exist")
+}
+
+// A name that is too long is nobody's.
+func TestNamesOfClients(t *testing.T) {
+	r := start(t, options{})
+	for _, name := range []string{strings.Repeat("x", 100_000), strings.Repeat("%", 1000), "a\x00b", "a\x1b[2Jb", "a\nb"} {
+		_, err := r.dial(name)
+		assert.Error(t, err, "%.20q", name)
+	}
+	for _, name := range []string{"agent", "agent%box", "%box", "%", "", "a%b%box"} {
+		c, err := r.dial(name)
+		if assert.NoError(t, err, name) {
+			s, err := c.NewSession()
+			if assert.NoError(t, err) {
+				assert.NoError(t, s.Run("true"), name)
+			}
+			c.Close()
+		}
+	}
+	for _, e := range r.Record.Events() {
+		if e.Opened != nil {
+			assert.LessOrEqual(t, len(e.Opened.User), 255)
+		}
+		if e.Note != nil {
+			assert.LessOrEqual(t, len(e.Note.Text), 1000)
+			assert.NotContains(t, e.Note.Text, "\x1b")
+		}
+	}
+	assert.NotContains(t, r.Log.String(), "\x1b")
+	assert.Less(t, len(r.Log.String()), 100_000)
+}
+
+// Nothing of a login's or a configuration's secrets prints.
+func TestSettingsDoNotPrint(t *testing.T) {
+	key, private := newKey(t)
+	login := ssh.Login{User: "u", Key: key, Authority: key, Password: ssh.NewSecret("hunter2hunter2")}
+	config := ssh.Config{Keys: []xssh.Signer{key}, Login: ssh.StaticLogin(login)}
+	for _, v := range []any{login, &login, config, &config, ssh.New(config)} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			text := fmt.Sprintf(verb, v)
+			assert.NotContains(t, text, "hunter2")
+			for _, half := range [][]byte{private[:8], private.Seed()[:8]} {
+				assert.NotContains(t, text, fmt.Sprintf("%x", half))
+				assert.NotContains(t, text, strings.Trim(fmt.Sprint(half), "[]"))
+			}
+		}
+	}
+}
+
+// However often a client guesses on one connection, it is turned away once.
+func TestGuessing(t *testing.T) {
+	r := start(t, options{})
+	tries := 0
+	_, err := xssh.Dial("tcp", r.Addr(), &xssh.ClientConfig{
+		User: "agent", HostKeyCallback: xssh.FixedHostKey(r.host.PublicKey()),
+		Auth: []xssh.AuthMethod{xssh.RetryableAuthMethod(xssh.PasswordCallback(func() (string, error) {
+			tries++
+			return fmt.Sprint("guess ", tries), nil
+		}), 100)},
+	})
+	require.Error(t, err)
+	assert.LessOrEqual(t, tries, 7)
+	r.Record.WaitForKind(t, recorder.KindRefused, 1)
+	time.Sleep(50 * time.Millisecond)
+	refused := 0
+	for _, e := range r.Record.Events() {
+		if e.Kind == recorder.KindRefused {
+			refused++
+		}
+	}
+	assert.Equal(t, 1, refused)
+	assert.False(t, r.Record.Holds([]byte("guess ")))
+	assert.NotContains(t, r.Log.String(), "guess ")
 }

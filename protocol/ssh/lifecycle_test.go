@@ -164,6 +164,7 @@ func TestNoMoreBytesThanARuleAllows(t *testing.T) {
 }
 
 func TestClientThatNeverReads(t *testing.T) {
+	t.Parallel()
 	r := start(t, options{build: func(b *proxy.Builder) *proxy.Builder {
 		return b.Limits(proxy.Limits{Drain: -1, Stall: time.Second})
 	}})
@@ -176,4 +177,33 @@ func TestClientThatNeverReads(t *testing.T) {
 	assert.True(t, r.Log.Contains("did not take what was sent"), r.Log.String())
 	op := r.Record.Operation(t, "head -c 1000000000 /dev/zero")
 	assert.Less(t, len(op.Output), 8<<20, "no more was taken from the target than fits in windows")
+}
+
+// The operator can end a session while a person is asked; nobody is asked then.
+func TestOperatorEndsWhatIsAsked(t *testing.T) {
+	r := start(t, options{rules: askAboutTouch})
+	ch := raw(t, r.client())
+	file := filepath.Join(t.TempDir(), "f")
+	go func() { _, _ = ch.SendRequest("exec", true, xssh.Marshal(one{"touch " + file})) }()
+	r.people.WaitAsked(t, 1)
+	began := time.Now()
+	require.True(t, r.End(r.Sessions()[0].ID, "enough"))
+	assert.Contains(t, told(ch), "enough")
+	r.people.WaitWithdrawn(t, 1)
+	require.Eventually(t, func() bool { return len(r.Sessions()) == 0 }, 10*time.Second, time.Millisecond)
+	assert.Less(t, time.Since(began), time.Second)
+	assert.NotEqual(t, protocol.OK, r.Record.Outcome(t, "touch "+file))
+	assert.NoFileExists(t, file)
+}
+
+// Also where a resize is what could not be recorded, the client hears why.
+func TestLastWordsAfterAResize(t *testing.T) {
+	t.Parallel()
+	r := start(t, options{})
+	s, _, out := shell(t, r.client())
+	time.Sleep(300 * time.Millisecond) // for the prompt
+	r.Record.FailAfter(0)
+	require.NoError(t, s.WindowChange(40, 120))
+	require.Error(t, s.Wait())
+	assert.Contains(t, out.String(), "the gateway cannot record")
 }

@@ -2,6 +2,8 @@ package ssh_test
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/mask"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -38,6 +41,7 @@ func TestSecretsInOutput(t *testing.T) {
 // Half of a secret that nobody continues is shown after a moment, so that
 // prompts are; the other half of one is not.
 func TestSecretThatComesLate(t *testing.T) {
+	t.Parallel()
 	r := start(t, options{masks: []mask.Rule{mask.Secrets()}})
 	got := r.ssh("printf " + canary[:10] + "; sleep 1; printf '" + canary[10:] + "\\n'")
 	assert.Equal(t, canary[:10]+strings.Repeat("*", 10)+"\n", got.stdout)
@@ -80,4 +84,24 @@ func TestSecretsInCommands(t *testing.T) {
 	got := r.ssh("test " + canary + " = " + canary[:10] + canary[10:] + " && echo same")
 	assert.Equal(t, "same\n", got.stdout, got.stderr)
 	assert.False(t, r.Record.Holds([]byte(canary)))
+}
+
+// Secrets in what is asked for stand in no part of its head.
+func TestSecretsInHeads(t *testing.T) {
+	r := start(t, options{masks: []mask.Rule{mask.Secrets()}, config: func(c *ssh.Config) { c.Env = []string{"*"} }})
+	c := r.client()
+	dir := t.TempDir()
+	for _, command := range []string{
+		"touch " + filepath.Join(dir, canary), "curl -u a:" + canary + " https://127.0.0.1:1/" + canary, canary + " x", "echo ( " + canary, "cat <" + dir + "/" + canary,
+		"ssh " + canary + "@127.0.0.1 -p 1", "bash -c 'cat " + canary + "'",
+	} {
+		s, err := c.NewSession()
+		require.NoError(t, err)
+		require.NoError(t, s.Setenv("A-"+canary, canary))
+		_ = s.Run(command)
+		assert.False(t, r.Record.Holds([]byte(canary)), command)
+	}
+	_, err := os.Stat(filepath.Join(dir, canary))
+	assert.NoError(t, err, "the target got what the client sent")
+	_ = c.Conn.Close()
 }

@@ -1,8 +1,10 @@
 package ssh_test
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,4 +215,53 @@ func TestRouting(t *testing.T) {
 	assert.Equal(t, 255, got.code)
 	assert.Contains(t, got.stderr, "name one of one, two")
 	assert.Contains(t, r.run("", "ssh", "-l", "agent%three", "gateway", "true").stderr, `no target "three"`)
+}
+
+// Who is told no and neither asks nor leaves is not waited for.
+func TestClientThatDoesNotHearNo(t *testing.T) {
+	t.Parallel()
+	host, _ := newKey(t)
+	r := start(t, at(options{}, "127.0.0.1:1", host.PublicKey()))
+	for name, ask := range map[string]func(xssh.Channel){
+		"asks nothing":         func(xssh.Channel) {},
+		"never closes":         func(ch xssh.Channel) { _, _ = ch.SendRequest("exec", true, xssh.Marshal(one{"true"})) },
+		"asks for other thing": func(ch xssh.Channel) { _, _ = ch.SendRequest("env", true, xssh.Marshal(two{"A", "b"})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := r.client()
+			ask(raw(t, c))
+			ended := make(chan struct{})
+			go func() {
+				_ = c.Wait()
+				close(ended)
+			}()
+			select {
+			case <-ended:
+			case <-time.After(20 * time.Second):
+				t.Error("it is still there")
+			}
+		})
+	}
+}
+
+// A client cannot fill memory or record with what is refused.
+func TestFloodOfRefusals(t *testing.T) {
+	r := start(t, options{})
+	c := r.client()
+	for i := range 150 {
+		_, _, err := c.OpenChannel(fmt.Sprint("magic", i), nil)
+		require.Error(t, err)
+	}
+	refused, notes := 0, 0
+	for _, e := range r.Record.Events() {
+		switch {
+		case e.Operation != nil:
+			refused++
+		case e.Note != nil && strings.Contains(e.Note.Text, "further"):
+			notes++
+		}
+	}
+	assert.Equal(t, 100, refused)
+	assert.Equal(t, 1, notes, "the record says that there is more")
 }
