@@ -28,7 +28,8 @@
 // [protocol.Effects] names: opening for writing is Write, with truncation also
 // Destroy; modes and owners are Access, a size is Write and Destroy, and an
 // extended attribute is Everything. A rename is Write and Destroy on both
-// names, since servers that do not keep to the draft overwrite. Both names of a
+// names, since servers that do not keep to the draft overwrite; that of a
+// directory is Opaque too, since all that is in it moves. Both names of a
 // SYMLINK count as written to, because servers do not agree about their order.
 // "Where am I", REALPATH of ".", touches nothing: any rule for the verb allows it.
 //
@@ -61,6 +62,10 @@
 //     file. SFTP has no open that refuses links.
 //   - A hard link or a bind mount is another name of the same file, and no
 //     look-up shows it. Making hard links is an operation that can be denied.
+//   - A directory shows the names, sizes and times of all that is in it, whatever
+//     rules say of these files: opening it is an operation on the directory.
+//   - On servers that take the arguments of SYMLINK in the draft's order, a
+//     relative first one counts from elsewhere than from where it is judged.
 //   - Paths are the target's: within its chroot, its container, its view.
 //   - A target whose REALPATH does not follow links (some servers other than
 //     OpenSSH's) shows what it is asked, and links are not seen through.

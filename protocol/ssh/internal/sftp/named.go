@@ -162,6 +162,9 @@ func (op *operation) places() []string {
 	for i := range op.names {
 		list = append(append(list, op.names[i].resolved...), "")
 	}
+	if op.moves {
+		list = append(list, "/")
+	}
 	return list
 }
 

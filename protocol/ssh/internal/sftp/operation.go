@@ -50,6 +50,7 @@ type operation struct {
 	note    string  // what is said behind the paths
 	h, h2   *handle // what it is about, instead of names
 	alone   bool    // it may change where paths lead
+	moves   bool    // it renames a directory, with all that is in it
 }
 
 func (op *operation) opens() bool { return op.q.Kind == wire.Open || op.q.Kind == wire.Opendir }
@@ -232,10 +233,15 @@ func (op *operation) head(r *relay) protocol.Operation {
 	}
 	for i := range op.names {
 		n := &op.names[i]
-		for _, p := range n.resolved {
-			add(p, n.effects, true)
+		effects := n.effects
+		if op.moves {
+			effects |= protocol.Opaque
+			head.Effects |= protocol.Opaque
 		}
-		add(n.written, n.effects, false)
+		for _, p := range n.resolved {
+			add(p, effects, true)
+		}
+		add(n.written, effects, false)
 		words = append(words, quoted(n.path))
 		head.Params = append(head.Params, param("path", n.path, text(m, string(n.path))))
 	}

@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -38,6 +39,29 @@ func (r *relay) resolve(op *operation) error {
 		if err := r.resolveName(n, dir); err != nil {
 			return err
 		}
+	}
+	if op.q.Kind == wire.Rename || op.q.Kind == wire.PosixRename {
+		return r.weigh(op)
+	}
+	return nil
+}
+
+// weigh finds out whether a rename moves a directory. What is in it moves too,
+// and rules may close what is in it without closing the directory; so nobody
+// can say what such a rename touches.
+func (r *relay) weigh(op *operation) error {
+	packet, err := r.ask(&wire.Request{Kind: wire.Lstat, Path: []byte(op.names[0].resolved[0])})
+	if err != nil {
+		return err
+	}
+	var a wire.Response
+	if err := wire.DecodeResponse(packet, &a); err != nil {
+		return err
+	}
+	const kinds, directory = 0o170000, 0o040000
+	op.moves = a.Kind == wire.Attributes && (a.Attrs.Flags&wire.AttrMode == 0 || a.Attrs.Mode&kinds == directory)
+	if a.Kind == wire.Status && a.Code != wire.NoSuchFile {
+		return &unresolved{a.Code, string(a.Message)}
 	}
 	return nil
 }
@@ -158,10 +182,24 @@ func (r *relay) lookup(kind wire.Kind, p []byte) (string, error) {
 		return "", &unresolved{a.Code, string(a.Message)}
 	}
 	var e wire.Entry
-	if a.Count != 1 || !a.Entries.Next(&e) || len(e.Name) == 0 || e.Name[0] != '/' || len(e.Name) > maxPath {
+	if a.Count != 1 || !a.Entries.Next(&e) || !isPath(e.Name) {
 		return "", fmt.Errorf("%w: a path resolved to none", errWrong)
 	}
-	return string(e.Name), nil
+	return path.Clean(string(e.Name)), nil
+}
+
+// isPath reports whether a target's word for a path can be judged: absolute, and
+// without "..", which would say that it is elsewhere than it seems.
+func isPath(p []byte) bool {
+	if len(p) == 0 || p[0] != '/' || len(p) > maxPath || bytes.IndexByte(p, 0) >= 0 {
+		return false
+	}
+	for part := range bytes.SplitSeq(p, []byte("/")) {
+		if string(part) == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 // exists reports whether there is something at p, be it a link.
