@@ -2,9 +2,12 @@ package ssh_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
+	"net"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/mask"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/recorder"
 )
 
@@ -208,4 +212,41 @@ func TestCopyThatTheTargetEnds(t *testing.T) {
 		}
 		return digests == 10
 	})
+}
+
+// What a target says when it hangs up stands in the log, cut to size and
+// without the password, should it repeat that.
+func TestWordsOfATargetThatHangsUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	var served sync.WaitGroup
+	served.Go(func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		body := append([]byte{1}, xssh.Marshal(struct { // SSH_MSG_DISCONNECT
+			Reason         uint32
+			Text, Language string
+		}{11, "hunter2hunter2 \x1b[2J" + strings.Repeat("x", 20_000), ""})...)
+		pad := 8 - (5+len(body))%8 + 8
+		packet := binary.BigEndian.AppendUint32(nil, uint32(1+len(body)+pad))
+		packet = append(append(append(packet, byte(pad)), body...), make([]byte, pad)...)
+		_, _ = io.WriteString(c, "SSH-2.0-x\r\n")
+		_, _ = c.Write(packet)
+		_, _ = io.Copy(io.Discard, c)
+	})
+	host, _ := newKey(t)
+	r := start(t, at(options{config: func(c *ssh.Config) {
+		c.Login = ssh.StaticLogin(ssh.Login{User: "u", Password: ssh.NewSecret("hunter2hunter2")})
+	}}, l.Addr().String(), host.PublicKey()))
+	got := r.ssh("true")
+	assert.Contains(t, got.stderr, `the gateway cannot log in to target "box"`)
+	require.True(t, r.Log.Contains("cannot connect to the target", "[secret]"), r.Log.String())
+	assert.NotContains(t, r.Log.String(), "hunter2")
+	assert.NotContains(t, r.Log.String(), "\x1b")
+	assert.Less(t, len(r.Log.String()), 10_000)
+	served.Wait()
 }
