@@ -163,6 +163,17 @@ func TestNoMoreBytesThanARuleAllows(t *testing.T) {
 	assert.Zero(t, r.ssh("true").code)
 }
 
+// The client hears of it at once, also where the program goes on.
+func TestBoundOfAProgramThatGoesOn(t *testing.T) {
+	r := start(t, options{rules: []approve.Rule{{Name: "small", Verdict: protocol.Allow, MaxBytes: 100_000}}})
+	began := time.Now()
+	got := r.ssh("trap '' PIPE HUP; head -c 9000000 /dev/zero; sleep 30")
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Equal(t, 126, got.code)
+	assert.Contains(t, got.stderr, `denied by rule "small"`)
+	assert.Equal(t, protocol.Aborted, r.Record.Outcome(t, "sleep 30"))
+}
+
 func TestClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	r := start(t, options{build: func(b *proxy.Builder) *proxy.Builder {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -25,6 +26,7 @@ type process struct {
 	masks *mask.Set
 
 	results chan ended
+	over    sync.Once
 	in, out *moved // what moved, where the streams are files
 
 	mu      sync.Mutex
@@ -164,8 +166,11 @@ func (m *process) result(requests <-chan *xssh.Request) ended {
 	return e
 }
 
-// finish records the end and tells the client.
-func (m *process) finish(e ended) {
+// finish records the end and tells the client; only the first call counts.
+// Nothing of the exchange is written to the client once its end is recorded.
+func (m *process) finish(e ended) { m.over.Do(func() { m.conclude(e) }) }
+
+func (m *process) conclude(e ended) {
 	ch := m.ch
 	m.mu.Lock()
 	aborted := m.aborted
@@ -201,6 +206,10 @@ func (m *process) finish(e ended) {
 	}
 }
 
+// breakOff is how long the target may take to end what the gateway broke off,
+// before the client is told. Programs need not end because nobody listens.
+const breakOff = 500 * time.Millisecond
+
 // broken ends what cannot go on: the command, where a bound is reached or the
 // client does not take what is sent; or else the session.
 func (m *process) broken(err error) {
@@ -208,6 +217,9 @@ func (m *process) broken(err error) {
 		m.mu.Lock()
 		if m.aborted == "" {
 			m.aborted = denied.Error()
+			if !m.kind.sftp { // there others write to the client too
+				time.AfterFunc(breakOff, func() { m.finish(ended{}) })
+			}
 		}
 		m.mu.Unlock()
 	} else if m.ch.c.s.Context().Err() != nil {
