@@ -29,14 +29,15 @@ func (m *middle) footprint() (footprint, error) {
 	return footprint{float64(inUse.Heap+inUse.Stacks) / 1024, rss * 1024, float64(inUse.Goroutines)}, err
 }
 
-// atRest returns the footprint once no more goroutines end, or have had time to.
+// atRest returns the footprint once goroutines neither begin nor end for a
+// while: a client is logged in before its connection to the target is there.
 func (m *middle) atRest() (footprint, error) {
 	last, err := m.footprint()
-	for range 20 {
+	for same := 0; same < 5 && err == nil; same++ {
 		time.Sleep(100 * time.Millisecond)
-		now, err := m.footprint()
-		if err != nil || now.goroutines >= last.goroutines {
-			return now, err
+		var now footprint
+		if now, err = m.footprint(); now.goroutines != last.goroutines {
+			same = 0
 		}
 		last = now
 	}
@@ -98,7 +99,7 @@ func (b *sshBed) idleOnce(ctx context.Context, name string, sections []*section)
 		return err
 	}
 	add := func(s *section) error {
-		now, err := m.footprint()
+		now, err := m.atRest()
 		n := float64(b.idle)
 		s.add(name, usedKiB, (now.used-before.used)/n)
 		s.add(name, "RSS KiB", (now.rss-before.rss)/n)
