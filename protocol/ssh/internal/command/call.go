@@ -257,8 +257,12 @@ func (c *call) operands(r *row, rest []arg, file protocol.Effects) {
 			return
 		}
 		c.touchAll(rest, r.from|file&opaque)
+		dest := c.dest
+		if !c.given {
+			dest = literal(".") // "ln /etc/x"
+		}
 		for _, a := range rest {
-			c.into(c.dest, a, r.does&^read|file&opaque)
+			c.into(dest, a, r.does&^read|file&opaque)
 		}
 	case firstOnly:
 		if len(rest) > 0 {

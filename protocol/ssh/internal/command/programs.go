@@ -343,7 +343,7 @@ func (c *call) tar() {
 	archives = slices.DeleteFunc(archives, func(a arg) bool { return a.exact && a.text == "-" })
 	for _, a := range archives {
 		if strings.Contains(a.text, ":") {
-			c.opaque(code, "an archive on another host")
+			c.unclear(code, "an archive on another host")
 		}
 	}
 	away := false

@@ -60,7 +60,7 @@ func TestReadingRules(t *testing.T) {
 		"ps e", "ps auxe", "ps -auxe", "ps -o pid,environ", "printenv AWS_SECRET_ACCESS_KEY",
 		"md5sum -c f", "sha256sum --check f", "sort --files0-from=f", "file -f f", "git grep x",
 		"strings @f", "nm @f", "objdump -d @f",
-		"sed -i.bak p f", "mktemp /etc/x.XXXX",
+		"sed -i.bak p f", "mktemp /etc/x.XXXX", "sort -T /etc f", `awk '{gsub(/"/,"");print > "y"; gsub(/"/,"")}' f`,
 		"/tmp/d/../../usr/bin/cat x", "ls ..", "cat /proc/self/root/x", "cat /proc/1/cwd/x", "cat /dev/fd/../../x",
 		"cd -P /a/..; cat x",
 	} {
@@ -98,7 +98,7 @@ func TestPlaceRules(t *testing.T) {
 		"cp --target-dir=/etc /srv/app/x", "cp -t /etc /srv/app/x", "cp /srv/app/x -vt/etc", "cp /srv/app/x /etc", "cp -S /../../etc/x -b /srv/app/a /srv/app/b", "cp --backup /srv/app/a /srv/app/b",
 		"cat /srv/app/link/../../x", "cat /srv/app/../x", "cd /srv/app/sub && cat ../../x", "ls --unknown=/etc /srv/app/x", "cat -nx /srv/app/x", "cat $X /srv/app/x",
 		"sed -i'/etc/cron.d/*' p /srv/app/f", "sed -i../x p /srv/app/f", "sed 'w /etc/x' /srv/app/f", "sed -f /srv/app/s /srv/app/f", "sed --in-place=/x* p /srv/app/f", "sed 'r /etc/x' /srv/app/f",
-		"ln /etc/passwd /srv/app/p", "ln -s /etc /srv/app/p", "ln -s ../../etc /srv/app/p", "mv --backup --suffix=/x /srv/app/a /srv/app/b",
+		"ln /etc/passwd /srv/app/p", "ln -s /etc /srv/app/p", "ln -s ../../etc /srv/app/p", "ln -s /srv/app/a", "ln -sft /etc /srv/app/a", "tar tf /srv/app/a:b", "tar tf /srv/app/a --to-command=sh", "sort -T/etc /srv/app/a", "mv --backup --suffix=/x /srv/app/a /srv/app/b",
 		"sort --compress-program=/srv/app/x /srv/app/y", "sort --files0-from=/srv/app/x", "find /srv/app/x -files0-from x", "find /srv/app/x $Y", "find /srv/app/x -fls /etc/x",
 		"tar xPf /srv/app/x -C /srv/app/y", "tar xf /srv/app/x --use-compress-program=x -C /srv/app/y", "tar -cf /srv/app/x -C /srv/app/y /etc/passwd",
 		`awk '{print > "/etc/x"}' /srv/app/x`, `awk -i inplace 1 /srv/app/x`, "env LD_PRELOAD=/srv/app/x cat /srv/app/y",

@@ -75,9 +75,9 @@ var readers = map[string]row{
 	"join":  {does: read, opts: "-iz -a: -e: -1: -2: -j: -o: -t: -v:", rest: files},
 	"paste": {does: read, opts: "-sz -d: --serial --delimiters:", rest: files},
 	"cut":   {does: read, opts: "-szn -b: -c: -d: -f: --bytes: --characters: --delimiter: --fields: --complement --only-delimited --output-delimiter:", rest: files},
-	"sort": {does: read, rest: files, worst: write | destroy | code, opts: "-bdfgiMhnRrVcCmsuz -k: -t: -S: -T: -o> --batch-size: --buffer-size: --check? --dictionary-order --field-separator: " +
+	"sort": {does: read, rest: files, worst: write | destroy | code, opts: "-bdfgiMhnRrVcCmsuz -k: -t: -S: -T^ -o> --batch-size: --buffer-size: --check? --dictionary-order --field-separator: " +
 		"--general-numeric-sort --human-numeric-sort --ignore-case --ignore-leading-blanks --key: --merge --month-sort --numeric-sort --output> --parallel: --random-sort --reverse " +
-		"--sort: --stable --temporary-directory: --unique --version-sort --zero-terminated --debug --files0-from<!o"},
+		"--sort: --stable --temporary-directory^ --unique --version-sort --zero-terminated --debug --files0-from<!o"},
 	"tr":        {does: read, opts: "-cCdst --complement --delete --squeeze-repeats --truncate-set1"},
 	"rev":       {does: read, rest: files},
 	"fold":      {does: read, opts: "-bs -w:", rest: files},
