@@ -136,7 +136,7 @@ func (q *question) judgeAgain(ctx context.Context, i int, final protocol.Decisio
 		return final, nil
 	}
 	final.Verdict, final.Policy, final.MaxBytes = protocol.Allow, now.Policy, now.MaxBytes
-	q.batch[i].most = now.MaxBytes
+	q.batch[i].most, q.batch[i].rule = now.MaxBytes, now.Rule
 	return final, nil
 }
 
