@@ -199,8 +199,8 @@ func (c *call) judgeRow(r row) {
 	if r.does == everything {
 		c.remark(c.name + ": can do anything")
 	}
-	if r.pages && c.terminal {
-		c.opaque(code, "its pager can run commands in a terminal")
+	if r.pages {
+		c.paged()
 	}
 	rest := c.options(&r)
 	file := r.does & (read | write | destroy | access)
@@ -221,6 +221,13 @@ func (c *call) into(to, a arg, e protocol.Effects) {
 	}
 	to.text = strings.TrimSuffix(to.text, "/") + "/" + path.Base(a.text)
 	c.touch(to, e)
+}
+
+// paged notes that the call shows what it has in a pager, where it can.
+func (c *call) paged() {
+	if c.terminal {
+		c.opaque(code, "its pager can run commands in a terminal")
+	}
 }
 
 func (c *call) operands(r *row, rest []arg, file protocol.Effects) {

@@ -591,6 +591,7 @@ func (c *call) gitDiff() {
 }
 
 func (c *call) gitConfig() {
+	c.paged()
 	c.does |= read
 	rest := c.options(&row{opts: "-lz --list --get --get-all --get-regexp --global --system --local --show-origin --show-scope --name-only --type:", worst: write | code})
 	get := false
@@ -604,6 +605,7 @@ func (c *call) gitConfig() {
 }
 
 func (c *call) gitBranch() {
+	c.paged()
 	c.does |= read
 	opts := "-avrl --list --all --remotes --verbose --merged? --no-merged? --contains --sort: --show-current --points-at: --format: -n? --column --no-column"
 	rest := c.options(&row{opts: opts, worst: write | destroy})
@@ -617,6 +619,7 @@ func (c *call) gitBranch() {
 }
 
 func (c *call) gitRemote() {
+	c.paged()
 	if len(c.args) == 0 && c.name == "git remote" || len(c.args) == 1 && c.args[0].exact && matches(c.args[0].text, "-v --verbose list show") {
 		c.does |= read
 		if c.name == "git remote" && c.args != nil && len(c.args) == 1 && c.args[0].text == "show" {

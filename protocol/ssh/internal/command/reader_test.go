@@ -149,3 +149,16 @@ func TestEveryday(t *testing.T) {
 		}
 	}
 }
+
+// TestPagers: in a terminal, what shows its text in a pager can be told to run
+// commands.
+func TestPagers(t *testing.T) {
+	for _, text := range []string{
+		"git log", "git diff", "git branch -a", "git tag -l", "git config --list", "git stash list", "git stash show", "git grep x", "systemctl status x", "systemctl", "systemctl --failed",
+		"journalctl -u x", "timedatectl list-timezones", "loginctl list-sessions", "loginctl", "systemd-analyze blame", "coredumpctl list", "localectl status",
+		"apt list", "apt show x", "apt search x", "apt policy x", "dpkg -l", "dpkg-query -l", "dmesg -H",
+	} {
+		assert.True(t, Parse(text, true).Effects.Has(protocol.Code), text)
+		assert.False(t, Parse(text, false).Effects.Has(protocol.Code), text)
+	}
+}
