@@ -162,3 +162,13 @@ func TestPagers(t *testing.T) {
 		assert.False(t, Parse(text, false).Effects.Has(protocol.Code), text)
 	}
 }
+
+// TestProgramsElsewhere: a rule that allows a program by its place allows none
+// that a link makes of it.
+func TestProgramsElsewhere(t *testing.T) {
+	p := policy(t, approve.Rule{Name: "tool", Verdict: protocol.Allow, Objects: []string{"command:/opt/tool", "path:/srv/*"}})
+	assert.Equal(t, protocol.Allow, verdict(p, "/opt/tool"))
+	for _, text := range []string{"/tmp/link/../../opt/tool", "/opt/x/../tool", "../opt/tool", "cd /opt; ./tool"} {
+		assert.Equal(t, protocol.Deny, verdict(p, text), text)
+	}
+}

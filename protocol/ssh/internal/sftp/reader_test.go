@@ -2,10 +2,12 @@ package sftp_test
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -170,4 +172,20 @@ func TestAnswersThatAreNoPaths(t *testing.T) {
 		require.Error(t, r.ended(), "%q", odd)
 		assert.NotContains(t, r.described(), "sftp.read", odd)
 	}
+}
+
+// TestAskedAboutAFile: who was asked about renaming a file has not approved of
+// moving a directory.
+func TestAskedAboutAFile(t *testing.T) {
+	r := start(t, setup{rules: append(allowAll(), approve.Rule{Name: "asks", Verbs: []string{"sftp.rename"}, Verdict: protocol.Ask, Timeout: time.Minute})})
+	from := filepath.Join(r.root, "f")
+	require.NoError(t, os.WriteFile(from, nil, 0o600))
+	r.people.Next(func(_ context.Context, q approve.Request) (approve.Answer, error) {
+		assert.NoError(t, os.Remove(from))
+		assert.NoError(t, os.Mkdir(from, 0o700))
+		return q.Answer(true, "people", ""), nil
+	})
+	c := r.raw()
+	denied(t, c.ask(wire.Request{Kind: wire.Rename, Path: []byte("f"), Path2: []byte("g")}), "another than was asked about")
+	assert.DirExists(t, from)
 }
