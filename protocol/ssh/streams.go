@@ -15,18 +15,37 @@ type moved struct {
 	where string
 	mu    sync.Mutex // more may come while the end is recorded
 	n     int64
-	sum   hash.Hash
+	sum   hash.Cloner
 }
 
-func newMoved(where string) *moved { return &moved{where: where, sum: sha256.New()} }
+func newMoved(where string) *moved {
+	return &moved{where: where, sum: sha256.New().(hash.Cloner)}
+}
 
-func (d *moved) add(p []byte) {
-	if d != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.n += int64(len(p))
-		d.sum.Write(p)
+// beside digests p while forward is under way, and counts it where that
+// succeeds. One goroutine at a time calls it.
+func (d *moved) beside(p []byte, forward func() error) error {
+	if d == nil {
+		return forward()
 	}
+	next, err := d.sum.Clone()
+	if err != nil {
+		return err
+	}
+	digested := make(chan struct{})
+	go func() {
+		next.Write(p)
+		close(digested)
+	}()
+	err = forward()
+	<-digested
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum, d.n = next, d.n+int64(len(p))
+	return nil
 }
 
 func (d *moved) String() string {
@@ -47,15 +66,11 @@ func (m *process) input() {
 		if err := m.x.Input(part); err != nil {
 			return err
 		}
-		if err := forward(p); err != nil {
-			return err
-		}
-		m.in.add(p)
-		return nil
+		return m.in.beside(p, func() error { return forward(p) })
 	}, func() error { return nil }
 	switch {
 	case m.kind.files, m.kind.terminal && !m.ch.c.config.RawInput:
-		part.Withheld = true
+		part.Withheld, part.Digested = true, m.kind.files
 	case m.masks.Detects(): // in the record; the target gets what the client sent
 		var sent []byte
 		v := newVeil(m.masks, func(p []byte, hidden int) error {
@@ -103,11 +118,9 @@ func (m *process) output(from io.Reader, to io.Writer, kind string) {
 	switch {
 	case m.kind.files && kind == "stdout":
 		carry = func(p []byte) error {
-			if err := emit(protocol.Part{Kind: kind, Data: p, Withheld: true}); err != nil {
-				return err
-			}
-			m.out.add(p)
-			return nil
+			return m.out.beside(p, func() error {
+				return emit(protocol.Part{Kind: kind, Data: p, Withheld: true, Digested: true})
+			})
 		}
 	case m.masks.Detects():
 		v := newVeil(m.masks, func(p []byte, hidden int) error {
