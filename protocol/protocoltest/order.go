@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/recorder"
@@ -49,9 +50,11 @@ type sentry struct {
 	appends int
 	failAt  int   // the append that fails; 0 for none
 	failed  int64 // bytes at the target when it did
-	idle    int64 // bytes at the target when the client began to wait
-	own     bool  // the gateway has asked something of its own since
-	early   error
+	// underway is how long what the transport sends by itself may take.
+	underway time.Duration
+	idle     int64 // bytes at the target when the client began to wait
+	own      bool  // the gateway has asked something of its own since
+	early    error
 }
 
 func (w *sentry) watch(_ recorder.Need, events []*recorder.Event) {
@@ -60,7 +63,8 @@ func (w *sentry) watch(_ recorder.Need, events []*recorder.Event) {
 	w.appends++
 	sent := w.back.wrote()
 	if w.appends == w.failAt {
-		w.failed = sent
+		time.Sleep(w.underway)
+		w.failed = w.back.wrote()
 	}
 	for _, e := range events {
 		if e.Kind != recorder.KindOperation {
@@ -109,6 +113,9 @@ func recordFails(t testing.TB, p *Plugin) {
 func recordedRun(t testing.TB, p *Plugin, n int) (*sentry, error) {
 	s := start(t, p)
 	guard := &sentry{back: s.back, failAt: n}
+	if p.Answers {
+		guard.underway = 20 * time.Millisecond
+	}
 	s.Record.Watch(guard.watch)
 	if n > 0 {
 		s.Record.FailAfter(n - 1)

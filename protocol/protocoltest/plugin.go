@@ -61,6 +61,10 @@ type Plugin struct {
 	// Goodbye is what the plugin may send to leave a target whose session
 	// failed, such as PostgreSQL's Terminate message. Optional.
 	Goodbye []byte
+	// Answers says that the transport to the target answers some messages by
+	// itself, as SSH's does the close of a channel. What it sends while the
+	// record is failing is let pass then, and nothing after that. Optional.
+	Answers bool
 }
 
 // Client is a client of the plugin's protocol, adapted to the kit. It is used

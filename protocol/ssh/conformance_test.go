@@ -48,7 +48,8 @@ func TestConformance(t *testing.T) {
 			"cat " + filepath.Join(dir, "secret"), "cat " + filepath.Join(dir, "secret") + " >&2",
 			"printf 'AKIAZ7QYX'; sleep 0.2; printf 'WVUTSRPONML\\n'",
 		},
-		Secret: canary, Masks: []mask.Rule{mask.Secrets()},
+		Answers: true,
+		Secret:  canary, Masks: []mask.Rule{mask.Secrets()},
 	})
 }
 

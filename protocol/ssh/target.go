@@ -54,7 +54,7 @@ func (p *Plugin) connect(s *protocol.Session) (*target, error) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	var unknown error
-	client, channels, requests, err := xssh.NewClientConn(conn, where.Address, &xssh.ClientConfig{
+	client, channels, requests, err := xssh.NewClientConn(hushed{conn, s.Context()}, where.Address, &xssh.ClientConfig{
 		Config: algorithms(), User: login.User, Auth: methods, ClientVersion: version, HostKeyAlgorithms: hostAlgorithms,
 		HostKeyCallback: func(name string, remote net.Addr, key xssh.PublicKey) error {
 			unknown = verify(name, remote, key)
@@ -121,4 +121,19 @@ func (l Login) answer(_, _ string, questions []string, echos []bool) ([]string, 
 		return []string{l.Password.Reveal()}, nil
 	}
 	return nil, errors.New("the target asks for more than a password")
+}
+
+// hushed is a connection on which nothing more is written once the session is
+// over. x/crypto answers some messages by itself, such as the close of a channel.
+type hushed struct {
+	net.Conn
+	over context.Context
+}
+
+// Write implements net.Conn.
+func (h hushed) Write(p []byte) (int, error) {
+	if h.over.Err() != nil {
+		return 0, net.ErrClosed
+	}
+	return h.Conn.Write(p)
 }
