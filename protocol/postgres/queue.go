@@ -212,7 +212,7 @@ func (q *queue) copyInto(r *run, last bool, record func() error) (bool, error) {
 	q.input.Lock()
 	defer q.input.Unlock()
 	q.mu.Lock()
-	takes := q.copyIn == r
+	takes := r != nil && q.copyIn == r // nil: the target had failed the COPY when the data came
 	q.mu.Unlock()
 	if !takes {
 		return false, nil
