@@ -17,7 +17,7 @@ func TestDataOfNoCopyIsNotTaken(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, taken)
 	r := &run{}
-	q.beginCopy(r)
+	q.copyIn = r
 	taken, err = q.copyInto(r, true, func() error { return nil })
 	require.NoError(t, err)
 	assert.True(t, taken)
