@@ -162,7 +162,7 @@ func privateKey(b []byte, lo, hi int, _ bool) (span, bool) {
 
 // oldOpenAI finds "sk-", 20 letters and digits, this word, and 20 more.
 func (c *charsets) oldOpenAI(b []byte, lo, hi int, _ bool) (span, bool) {
-	if string(b[lo:hi]) != "T3BlbkFJ" || lo < 23 || string(b[lo-23:lo-20]) != "sk-" {
+	if string(b[lo:hi]) != "T3BlbkFJ" || lo < 23 || string(b[lo-23:lo-20]) != "sk-" || c.alnum.run(b, lo-20, 20) != lo {
 		return span{}, false
 	}
 	return span{lo - 23, c.alnum.run(b, hi, 20)}, c.alnum.run(b, hi, 20) == hi+20
