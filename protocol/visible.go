@@ -30,7 +30,7 @@ func Visible(s string) string {
 			b.WriteString(`\x`)
 			b.WriteByte("0123456789abcdef"[s[i]>>4])
 			b.WriteByte("0123456789abcdef"[s[i]&15])
-		case r == '\n' || r == '\t' || shown(r):
+		case r == '\n' || r == '\t' || Shown(r):
 			b.WriteString(s[i : i+n])
 		default:
 			escape(&b, r)
@@ -40,10 +40,12 @@ func Visible(s string) string {
 	return b.String()
 }
 
-// shown reports whether r is drawn as itself. Unicode's category Cf holds the
-// bidirectional controls and the zero-width characters; variation selectors
-// and fillers are drawn as nothing although they are letters or marks.
-func shown(r rune) bool {
+// Shown reports whether r is drawn as itself, so that Visible leaves it as it
+// is. Unicode's category Cf holds the bidirectional controls and the
+// zero-width characters; variation selectors and fillers are drawn as nothing
+// although they are letters or marks. Newline and tab, which Visible leaves,
+// are not drawn.
+func Shown(r rune) bool {
 	switch {
 	case r == ' ':
 		return true

@@ -2,12 +2,13 @@ package replay
 
 import (
 	"bufio"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/protocol"
 )
 
-// escape writes s as the inside of a JSON string, ASCII where a character is
+// escape writes s as the inside of a JSON string, as \u where a character is
 // not one that is seen. Bytes that are no UTF-8 become U+FFFD. The error is
 // the first one of w, which keeps it.
 func escape(w *bufio.Writer, s string) error {
@@ -21,7 +22,7 @@ func escape(w *bufio.Writer, s string) error {
 	from := 0
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		plain := r >= ' ' && r < 0x7f && r != '"' && r != '\\' || r >= 0xa0 && unicode.IsPrint(r)
+		plain := r != '"' && r != '\\' && protocol.Shown(r)
 		if plain && (r != utf8.RuneError || n > 1) {
 			i += n
 			continue

@@ -430,6 +430,7 @@ func FuzzTranscript(f *testing.F) {
 
 func FuzzAsciicast(f *testing.F) {
 	f.Add([]byte("a\xc3"), []byte("\xa9\xff\u2028"), true)
+	f.Add([]byte("\u2800\u3164"), []byte("\u115f\ufe0f\U000e0100"), true) // letters and marks that are drawn as nothing
 	f.Fuzz(func(t *testing.T, one, two []byte, pty bool) {
 		op := &protocol.Operation{Verb: "exec", Text: string(one)}
 		if pty {
