@@ -69,3 +69,57 @@ func TestAnyJoinsKeys(t *testing.T) {
 	_, err := Any(fixed{}, list(t)).Verifier(t.Context(), SchemeSSHKey, "x")
 	assert.ErrorIs(t, err, ErrSchemeUnsupported)
 }
+
+// signers is an authenticator of access keys: what it says of each session token.
+type signers map[string]error
+
+func (s signers) Verifier(_ context.Context, scheme Scheme, _ string) (Verifier, error) {
+	if scheme != SchemeSigV4 {
+		return nil, ErrSchemeUnsupported
+	}
+	return s, nil
+}
+
+func (signers) Scheme() Scheme { return SchemeSigV4 }
+
+func (s signers) Secret(_ context.Context, token string) (string, Proven, error) {
+	if err, known := s[token]; !known || err != nil {
+		return "of the refused", Proven{Credential: "the refused"}, orRefused(err)
+	}
+	return "secret of " + token, Proven{Scheme: SchemeSigV4, Credential: token}, nil
+}
+
+func TestAnyJoinsSigning(t *testing.T) {
+	one, two := signers{"a": nil, "old": ErrExpired}, signers{"b": nil, "old": nil, "away": ErrUnavailable}
+	for _, tt := range []struct {
+		list  []Authenticator
+		token string
+		want  error
+	}{
+		{[]Authenticator{one}, "a", nil},
+		{[]Authenticator{one}, "b", ErrRefused},
+		{[]Authenticator{list(t), one, holders{}, two}, "b", nil},
+		{[]Authenticator{one, two}, "old", nil},
+		{[]Authenticator{one, signers{}}, "old", ErrExpired},
+		{[]Authenticator{one, two}, "away", ErrUnavailable},
+		{[]Authenticator{one, two}, "nobody's", ErrRefused},
+	} {
+		v, err := Any(tt.list...).Verifier(t.Context(), SchemeSigV4, "ASIAX")
+		require.NoError(t, err)
+		assert.Equal(t, SchemeSigV4, v.Scheme())
+		secret, who, err := v.(SigningVerifier).Secret(t.Context(), tt.token)
+		if tt.want != nil {
+			assert.ErrorIs(t, err, tt.want, tt.token)
+			if len(tt.list) > 1 {
+				assert.Empty(t, secret)
+				assert.Equal(t, Proven{}, who)
+			}
+			continue
+		}
+		require.NoError(t, err, tt.token)
+		assert.Equal(t, "secret of "+tt.token, secret)
+		assert.Equal(t, tt.token, who.Credential)
+	}
+	_, err := Any(fixed{}, list(t), holders{}).Verifier(t.Context(), SchemeSigV4, "x")
+	assert.ErrorIs(t, err, ErrSchemeUnsupported)
+}

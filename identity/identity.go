@@ -80,6 +80,10 @@ const (
 	// SchemeSSHKey is RFC 4252, section 7: the client signs with a private
 	// key. Its verifier implements [KeyVerifier].
 	SchemeSSHKey Scheme = "ssh-publickey"
+	// SchemeSigV4 is AWS's Signature Version 4: the client signs each request
+	// with a secret that does not travel. The name is the access key's id. Its
+	// verifier implements [SigningVerifier].
+	SchemeSigV4 Scheme = "aws-sigv4"
 )
 
 // Authenticator knows principals. It is what a gateway's Identify takes.
@@ -122,6 +126,21 @@ type KeyVerifier interface {
 	// verifies the signature, and takes the principal of the key that signed,
 	// not of the one that was asked about last.
 	Holder(ctx context.Context, key []byte, from netip.Addr) (Proven, error)
+}
+
+// SigningVerifier tells the secret that a signature must have been made with.
+type SigningVerifier interface {
+	Verifier
+	// Secret returns the secret that belongs to the name the verifier was asked
+	// for, and whom a signature made with it proves, or an error that wraps
+	// [ErrRefused], [ErrExpired] or [ErrUnavailable]. sessionToken is what came
+	// with the request, and is empty where nothing did; it is in no error.
+	//
+	// It proves nothing by itself: names and session tokens travel, and whoever
+	// saw them can repeat them. Who asks verifies the signature, and gives the
+	// secret to nobody. It is to be asked for each request anew, so that what
+	// is revoked ends.
+	Secret(ctx context.Context, sessionToken string) (secret string, who Proven, err error)
 }
 
 // SCRAMVerifier checks RFC 5802 exchanges.
