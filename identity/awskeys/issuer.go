@@ -26,6 +26,10 @@ const (
 // an access key back to the token that it was issued for.
 const AttributeProof = "aws.proof"
 
+// ErrTooLarge means that a principal, with its groups and attributes, does not
+// fit into a session token of 8 KiB.
+var ErrTooLarge = errors.New("the principal is too large for a session token")
+
 // Issuer issues credentials, and knows again those that any Issuer with one of
 // its keys has issued.
 type Issuer struct {
@@ -66,8 +70,9 @@ func New(keys ...Key) (*Issuer, error) {
 // The error wraps [identity.ErrExpired] where the proof has ended, and
 // [identity.ErrRefused] where the principal is revoked or was itself proven by
 // [identity.SchemeSigV4]: else credentials could outlive their revocation in
-// others made from them. Other errors name what of the principal is missing, or is
-// too large: all of it must fit into a session token of 8 KiB.
+// others made from them. It wraps [ErrTooLarge], and names the largest part, where
+// the principal does not fit into a session token. Other errors name what of
+// the principal is missing or is not text.
 func (i *Issuer) Issue(who identity.Proven, life time.Duration) (Credentials, error) {
 	now, p := time.Now(), who.Principal
 	switch {

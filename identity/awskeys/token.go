@@ -97,8 +97,8 @@ func (c *content) encode() ([]byte, error) {
 		}
 	}
 	tooLarge := func(size int) error {
-		return fmt.Errorf("the principal is too large for a session token: %d bytes, and %d are possible; the largest part is %s with %d in %d texts",
-			size, maxContent(), largest.name, largest.size(), len(largest.texts))
+		return fmt.Errorf("%w: %d bytes, and %d are possible; the largest part is %s with %d in %d texts",
+			ErrTooLarge, size, maxContent(), largest.name, largest.size(), len(largest.texts))
 	}
 	if total > maxContent() { // before it is copied
 		return nil, tooLarge(total)

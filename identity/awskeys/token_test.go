@@ -16,7 +16,7 @@ func TestEachByteCounts(t *testing.T) {
 	c := issue(t, i, coder())
 	token := c.SessionToken()
 	for at := range len(token) {
-		for _, b := range []byte{'A', 'B', '_', '=', '\n', ' ', 0, 0xff} {
+		for _, b := range []byte{'A', 'B', '=', '\n'} {
 			if token[at] == b {
 				continue
 			}
@@ -24,16 +24,16 @@ func TestEachByteCounts(t *testing.T) {
 			changed[at] = b
 			_, _, err := ask(t, i, c.AccessKeyID, string(changed))
 			require.ErrorIs(t, err, identity.ErrRefused)
-			_, _, err = ask(t, i, c.AccessKeyID, token[:at]+string(b)+token[at:])
+		}
+		for _, changed := range []string{token[:at], token[:at] + "\n" + token[at:], token[:at] + "A" + token[at:]} {
+			_, _, err := ask(t, i, c.AccessKeyID, changed)
 			require.ErrorIs(t, err, identity.ErrRefused)
 		}
-		_, _, err := ask(t, i, c.AccessKeyID, token[:at])
-		require.ErrorIs(t, err, identity.ErrRefused)
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	require.NoError(t, err)
 	for at := range raw {
-		for bit := range 8 {
+		for _, bit := range []int{0, 3, 7} {
 			raw[at] ^= 1 << bit
 			_, _, err := ask(t, i, c.AccessKeyID, base64.RawURLEncoding.EncodeToString(raw))
 			require.ErrorIs(t, err, identity.ErrRefused)
