@@ -1,0 +1,183 @@
+package sigv4
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+)
+
+const pieceSize = 64 << 10
+
+// Piece is what a [Reader] hands out: payload, and the bytes that carry it to the target. Both are borrowed: valid
+// until the next call. Either may be empty: framing alone has no payload.
+type Piece struct {
+	Data []byte
+	Wire []byte
+}
+
+// Resign says how signed chunks are signed for the target: with the credentials and in the scope of the request that
+// carries them, from the signature that [Sign] returned.
+type Resign struct {
+	SecretAccessKey string
+	Region, Service string
+	Time            time.Time
+	Seed            []byte
+}
+
+// Reader proves a body while it passes. Nothing that it hands out is unproven: a signed chunk comes out when its
+// signature is right; of a body whose hash was signed at least the last byte, and up to 64 KiB, is held back until
+// the hash is right; and the end of the framing comes out when everything is right, the length too, and nothing
+// follows. So a target that waits for the whole never sees a body that is wrong as a complete one. Unsigned bodies
+// have nothing to be proven but their framing and length.
+//
+// It uses at most 4 MiB (the largest signed chunk), else 64 KiB. It is for one goroutine. After an error it gives the
+// same error for ever. Errors are [ErrMismatch], [ErrPayload], [ErrIncomplete] and [ErrFraming] for errors.Is, or
+// the body's own.
+type Reader struct {
+	next func() (Piece, error)
+	err  error
+	rest []byte // what Read has not yet handed out
+}
+
+// NewReader reads the body of a request that was verified. Resign is for signed chunks and may be nil: then their
+// pieces have no Wire. A body that is [Undeclared] must have been read before [Claim.Verify]: it is refused.
+func NewReader(body io.Reader, c Claim, secret string, resign *Resign) *Reader {
+	r := &Reader{}
+	switch c.Payload {
+	case Hashed:
+		p := &plain{src: body, sum: sha256.New(), want: c.PayloadHash[:]}
+		r.next = p.next
+	case Unsigned:
+		p := &plain{src: body}
+		r.next = p.next
+	case StreamingUnsignedTrailer:
+		u := newChunked(body, c)
+		r.next = u.nextUnsigned
+	case StreamingSigned, StreamingSignedTrailer:
+		s := &signedChunks{chunked: newChunked(body, c), in: chainOf(c, secret)}
+		if resign != nil {
+			s.out = resign.chain()
+		}
+		r.next = s.next
+	default:
+		r.err = errors.New("sigv4: this body is part of the signature of the head: read it before verifying")
+	}
+	return r
+}
+
+// Next gives the next piece, and [io.EOF] after the last.
+func (r *Reader) Next() (Piece, error) {
+	if r.err != nil {
+		return Piece{}, r.err
+	}
+	p, err := r.next()
+	if err != nil {
+		r.err = err
+		return Piece{}, err
+	}
+	return p, nil
+}
+
+// Read gives the payload alone, decoded. It is not to be mixed with Next.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(r.rest) == 0 {
+		piece, err := r.Next()
+		if err != nil {
+			return 0, err
+		}
+		r.rest = piece.Data
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// plain is a body without framing. Two buffers take turns: one is handed out when the other shows that it isn't the
+// last.
+type plain struct {
+	src   io.Reader
+	sum   hash.Hash // nil where no hash was signed
+	want  []byte
+	bufs  [2][]byte
+	held  []byte
+	turn  int
+	begun bool
+	done  bool
+}
+
+func (p *plain) next() (Piece, error) {
+	if p.done {
+		return Piece{}, io.EOF
+	}
+	if !p.begun {
+		p.begun = true
+		held, err := p.fill()
+		if err != nil {
+			return Piece{}, err
+		}
+		p.held = held
+	}
+	out := p.held
+	if len(out) > 0 {
+		more, err := p.fill()
+		if err != nil {
+			return Piece{}, err
+		}
+		if p.held = more; len(more) > 0 {
+			return Piece{Data: out, Wire: out}, nil
+		}
+	}
+	p.done = true
+	if p.sum != nil && !hmac.Equal(p.sum.Sum(nil), p.want) {
+		return Piece{}, ErrPayload
+	}
+	if len(out) == 0 {
+		return Piece{}, io.EOF
+	}
+	return Piece{Data: out, Wire: out}, nil
+}
+
+// fill reads what comes at once, at least one byte unless the body has ended.
+func (p *plain) fill() ([]byte, error) {
+	if p.bufs[p.turn] == nil {
+		p.bufs[p.turn] = make([]byte, pieceSize)
+	}
+	buf := p.bufs[p.turn]
+	p.turn = 1 - p.turn
+	n, err := readSome(p.src, buf)
+	if p.sum != nil {
+		p.sum.Write(buf[:n])
+	}
+	return buf[:n], err
+}
+
+// readSome is one Read that gives something, or nothing at the end. An error that comes with bytes comes again.
+func readSome(src io.Reader, buf []byte) (int, error) {
+	for range 100 {
+		n, err := src.Read(buf)
+		switch {
+		case n > 0:
+			return n, nil
+		case errors.Is(err, io.EOF):
+			return 0, nil
+		case err != nil:
+			return 0, bodyError(err)
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// bodyError is an error of the body, where an early end says what it is.
+func bodyError(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return err
+}
