@@ -24,7 +24,8 @@ func (g *Gate) Target(route Route) (Target, error) { return g.e.TargetFor(route)
 
 // Open opens a session for a proven principal: it picks the target, checks
 // the limits and records the opening durably. The plugin closes the session;
-// the engine does where Serve returns without.
+// the engine does where Serve returns without. See [Route.Join] for sessions
+// that several connections share.
 func (g *Gate) Open(ctx context.Context, who identity.Proven, route Route) (*Session, error) {
 	s, err := g.e.Open(ctx, who, route)
 	if err != nil {

@@ -55,6 +55,10 @@ type Target struct {
 	Name string
 	// Address is host:port, or the path of a Unix socket where it starts with "/".
 	Address string
+	// Endpoints are patterns of further addresses that belong to the target:
+	// host:port, where a leading "*." stands for one or more labels, as in
+	// "*.amazonaws.com:443". [Session.Dial] connects to those too.
+	Endpoints []string
 	// Database is the database to use; empty leaves it to the client.
 	Database string
 	// TLS says how the connection to the target is secured.
@@ -90,7 +94,8 @@ const (
 // Endpoint is where [Session.Dial] connects to. The zero value is the
 // target's own address.
 type Endpoint struct {
-	// Address is host:port.
+	// Address is host:port: the target's address, or one that its Endpoints
+	// cover.
 	Address string
 }
 
@@ -101,6 +106,13 @@ type Route struct {
 	// Client is where Emit writes to; required unless every exchange has its
 	// own, see [Exchange.To]. The engine serialises writes.
 	Client io.Writer
+	// Join, where not empty, lets connections share a session, for protocols
+	// whose clients come on many: what was opened on the same listener for the
+	// same principal, target and Join is returned again. The engine closes
+	// such a session: some time after its last connection has left, or when it
+	// is ended. One that an operator ended is not opened again until the
+	// principal's proof has expired. Client is not used then.
+	Join string
 	// User is the name that the client claimed.
 	User string
 	// Details are further facts for the record: database, application name.

@@ -50,7 +50,8 @@ func (s *Session) Masks() *mask.Set { return s.e.Masks() }
 // opening where one is missing.
 func (s *Session) Claims() []Claim { return s.e.Claims() }
 
-// Dial connects to the target. The connection is closed with the session.
+// Dial connects to the target. The connection is closed with the session. An
+// address that is not the target's is an error.
 func (s *Session) Dial(ctx context.Context, e Endpoint) (net.Conn, error) { return s.e.Dial(ctx, e) }
 
 // Begin admits operations: all of them or none, in order. It returns nil once

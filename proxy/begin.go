@@ -83,12 +83,12 @@ func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (
 	}()
 	switch {
 	case op.Refuse != "":
-		d = protocol.Decision{Verdict: protocol.Deny, Rule: s.conn.l.proto.Name(), Reason: op.Refuse}
+		d = protocol.Decision{Verdict: protocol.Deny, Rule: s.l.proto.Name(), Reason: op.Refuse}
 	case op.Origin == protocol.OriginGateway:
 		d = protocol.Decision{Verdict: protocol.Allow, Rule: "gateway"}
 	default:
 		d, err = s.gw.admitter.Admit(ctx, Admission{
-			Session: s.id, Protocol: s.conn.l.proto.Name(), Principal: s.who.Principal, Target: s.target.Name, Operation: op, rules: r,
+			Session: s.id, Protocol: s.l.proto.Name(), Principal: s.who.Principal, Target: s.target.Name, Operation: op, rules: r,
 		})
 		if err != nil {
 			return d, err

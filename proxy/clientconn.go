@@ -82,19 +82,31 @@ func (c *clientConn) Open(ctx context.Context, who identity.Proven, route protoc
 	if who.Principal.Issuer == "" || who.Principal.Subject == "" {
 		return nil, &protocol.Failure{Public: "no principal was proven", Err: errors.New("the protocol opened a session without an issuer and a subject")}
 	}
-	s, err := c.gw.openSession(ctx, c, who, target, route)
+	var s *session
+	if route.Join == "" {
+		s, err = c.gw.openSession(ctx, c, who, target, route, joinKey{})
+	} else {
+		s, err = c.gw.joinSession(ctx, c, who, target, route)
+	}
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	gone := c.closed
+	known := c.sessions[s]
 	if !gone {
 		c.sessions[s] = true
 	}
 	c.mu.Unlock()
-	if gone {
+	switch {
+	case gone && s.shared():
+		s.detach(c)
+		return nil, &protocol.Failure{Public: "the connection is closed", Err: net.ErrClosed}
+	case gone:
 		_ = s.Close("connection closed")
 		return nil, s.over()
+	case known:
+		return s, nil
 	}
 	c.unopened.Stop()
 	c.gw.conns.opened(c)
@@ -131,29 +143,39 @@ func (c *clientConn) closeSessions(reason string) {
 	list := slices.Collect(maps.Keys(c.sessions))
 	c.mu.Unlock()
 	for _, s := range list {
+		if s.shared() {
+			s.detach(c)
+			continue
+		}
 		_ = s.Close(reason)
 	}
 }
 
-// left is told when a session closes. What was to close the connection is
-// called off only if the connection goes on for other sessions; where the
-// plugin closed its session while the client takes nothing, it is set up.
+// left is told when a session closes. Where the plugin closed its session
+// while the client takes nothing, the connection is closed for it.
 func (c *clientConn) left(s *session) {
 	c.mu.Lock()
 	delete(c.sessions, s)
-	others := len(c.sessions) > 0
 	c.mu.Unlock()
 	s.mu.Lock()
-	grace := s.grace
+	ended := s.grace != nil
 	s.mu.Unlock()
-	if grace != nil && others {
-		grace.Stop()
-	}
-	if since := s.out.since.Load(); since != 0 && grace == nil {
+	if since := s.out.since.Load(); since != 0 && !ended {
 		time.AfterFunc(endGrace, func() {
 			if s.out.since.Load() == since {
 				c.conn.Close()
 			}
 		})
+	}
+}
+
+// closeFor closes the connection because s was ended, unless the plugin has
+// closed s and the connection goes on for other sessions.
+func (c *clientConn) closeFor(s *session) {
+	c.mu.Lock()
+	goesOn := !c.sessions[s] && len(c.sessions) > 0
+	c.mu.Unlock()
+	if !goesOn {
+		c.conn.Close()
 	}
 }

@@ -91,6 +91,33 @@ func (c *dialedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// belongs reports whether address is the target's, or one of its endpoints.
+func belongs(t protocol.Target, address string) bool {
+	if address == t.Address {
+		return true
+	}
+	for _, pattern := range t.Endpoints {
+		if suffix, ok := strings.CutPrefix(pattern, "*"); !ok || !strings.HasPrefix(suffix, ".") {
+			if address == pattern {
+				return true
+			}
+		} else if labels, ok := strings.CutSuffix(address, suffix); ok && areLabels(labels) {
+			return true
+		}
+	}
+	return false
+}
+
+// areLabels reports whether s is labels of a host name, joined by dots.
+func areLabels(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // dial connects to a target, by the target's own dialer if it has one.
 func dial(ctx context.Context, t protocol.Target, address string, limit time.Duration) (net.Conn, error) {
 	if limit > 0 {

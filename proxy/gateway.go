@@ -49,6 +49,8 @@ type Gateway struct {
 	mu       sync.Mutex
 	counter  uint64
 	sessions map[string]*session
+	joins    map[joinKey]*session // those that connections share
+	barred   barred
 	controls map[[32]byte]control
 }
 
@@ -57,7 +59,7 @@ func newGateway(b *Builder, r *rules) (*Gateway, error) {
 		name: b.name, run: strings.ToLower(rand.Text()[:10]), key: []byte(rand.Text()), log: b.log, approvers: b.approvers,
 		observe: b.observe, outlive: b.outlive, listeners: b.listeners, limits: b.limits.withDefaults(),
 		logger:   b.logger.With("gateway", b.name),
-		sessions: map[string]*session{}, controls: map[[32]byte]control{},
+		sessions: map[string]*session{}, joins: map[joinKey]*session{}, barred: barred{}, controls: map[[32]byte]control{},
 	}
 	var err error
 	if g.admitter, err = chain(b.chain); err != nil {
@@ -262,6 +264,7 @@ func (g *Gateway) End(id, reason string) bool {
 		return false
 	}
 	s.logger.Info("session is ended by the operator", "reason", reason)
+	g.bar(s)
 	s.end(&protocol.Failure{Public: "the session was ended by the operator: " + reason, Err: protocol.ErrEnded})
 	return true
 }

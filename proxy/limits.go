@@ -25,6 +25,9 @@ type Limits struct {
 	// Idle ends a session in which nothing was under way for so long.
 	// Default: no limit.
 	Idle time.Duration
+	// Linger is how long a session that connections share, see
+	// [protocol.Route], stays open without one. Default 5 min.
+	Linger time.Duration
 	// Operation ends a session in which one operation, admitted, has taken so
 	// long. Default: no limit.
 	Operation time.Duration
@@ -54,6 +57,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Handshake, 15*time.Second)
 	def(&l.Dial, 10*time.Second)
 	def(&l.Stall, 5*time.Minute)
+	def(&l.Linger, 5*time.Minute)
 	def(&l.Approval, 5*time.Minute)
 	def(&l.Drain, 30*time.Second)
 	return l

@@ -29,7 +29,8 @@ const endGrace = 500 * time.Millisecond
 // Gateway.mu, session.mu; any may be left out.
 type session struct {
 	gw      *Gateway
-	conn    *clientConn
+	l       *listener
+	remote  string // where the client that opened it comes from
 	id      string
 	who     identity.Proven
 	target  protocol.Target
@@ -53,8 +54,13 @@ type session struct {
 	recording sync.RWMutex
 	sealed    bool
 
+	join  joinKey       // not zero where connections share the session
+	ready chan struct{} // closed once its opening was recorded, or was not
+
 	mu      sync.Mutex
 	closed  bool
+	conns   map[*clientConn]bool // that use the session
+	linger  *time.Timer          // runs while a shared session has none
 	next    protocol.ExchangeID
 	open    map[protocol.ExchangeID]*exchange
 	waiting map[string]bool
@@ -73,7 +79,10 @@ func (s *session) Claims() []protocol.Claim      { return s.gw.rules.Load().clai
 
 // Dial implements protocol.SessionEngine.
 func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, error) {
-	if e.Address != "" && e.Address != s.target.Address {
+	if e.Address == "" {
+		e.Address = s.target.Address
+	}
+	if !belongs(s.target, e.Address) {
 		return nil, &protocol.Failure{Public: "the address is not the target's", Err: fmt.Errorf("dial %s: not the address of target %s", e.Address, s.target.Name)}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -83,7 +92,7 @@ func (s *session) Dial(ctx context.Context, e protocol.Endpoint) (net.Conn, erro
 	if s.ctx.Err() == nil {
 		defer context.AfterFunc(s.ctx, cancel)()
 	}
-	conn, err := dial(ctx, s.target, s.target.Address, s.gw.limits.Dial)
+	conn, err := dial(ctx, s.target, e.Address, s.gw.limits.Dial)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return nil, s.over()
@@ -168,9 +177,17 @@ func (s *session) end(f *protocol.Failure) {
 		return
 	}
 	s.grace = time.AfterFunc(endGrace, func() {
-		s.conn.conn.Close()
+		for _, c := range s.attached() {
+			c.closeFor(s)
+		}
 		s.dialed.closeAll()
+		if s.shared() {
+			_ = s.Close("ended")
+		}
 	})
+	if s.shared() && len(s.open) == 0 {
+		go func() { _ = s.Close("ended") }() // nobody else may be there to do it
+	}
 }
 
 // Close implements protocol.SessionEngine. It waits for the record and for no
@@ -183,13 +200,24 @@ func (s *session) Close(reason string) error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	return s.shut(reason)
+}
 
+// shut is what follows when the session was marked as closed.
+func (s *session) shut(reason string) error {
 	result := protocol.OK
 	if f, ok := errors.AsType[*protocol.Failure](context.Cause(s.ctx)); ok {
 		result, reason = protocol.Failed, f.Public
 	}
 	s.cancel(&protocol.Failure{Public: "the session is closed", Err: errors.New(reason)})
-	s.conn.left(s)
+	s.mu.Lock()
+	if s.linger != nil {
+		s.linger.Stop()
+	}
+	s.mu.Unlock()
+	for _, c := range s.attached() {
+		c.left(s)
+	}
 	s.dialed.closeAll()
 	err := s.seal(protocol.Outcome{Result: result, Text: reason})
 	s.gw.unregister(s)
@@ -234,8 +262,8 @@ func (s *session) info() SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := SessionInfo{
-		ID: s.id, Protocol: s.conn.l.proto.Name(), Principal: s.who.Principal.String(), Target: s.target.Name,
-		Remote: s.conn.conn.RemoteAddr().String(), Opened: s.opened, Operations: uint64(s.next), Open: len(s.open),
+		ID: s.id, Protocol: s.l.proto.Name(), Principal: s.who.Principal.String(), Target: s.target.Name,
+		Remote: s.remote, Opened: s.opened, Operations: uint64(s.next), Open: len(s.open),
 	}
 	for id := range s.waiting {
 		info.Waiting = append(info.Waiting, id)
