@@ -7,6 +7,8 @@
 // concurrent use.
 package model
 
+import "slices"
+
 // Wire is how requests and responses of a service travel.
 type Wire uint8
 
@@ -52,8 +54,16 @@ type Service struct {
 	XMLNamespace string
 	// ServiceID is the service's name in Smithy's model: "DynamoDB".
 	ServiceID string
+	// QueryCompatible services answer errors of the JSON and CBOR wires with
+	// the codes of the query wire in X-Amzn-Query-Error.
+	QueryCompatible bool
+	// EndpointPath stands before the paths of requests to AWS's own host;
+	// nearly always empty.
+	EndpointPath string
 
 	operations map[string]*Operation
+	names      []string
+	routes     *node
 }
 
 // Operation is one thing that a service can do.
@@ -75,6 +85,13 @@ type Operation struct {
 	Code bool
 	// Unsigned operations need no credentials.
 	Unsigned bool
+	// UnsignedPayload operations are signed without their body.
+	UnsignedPayload bool
+	// Deprecated operations gave way to others, often with the same route.
+	Deprecated bool
+	// ResultWrapper is the element around the result in answers of the query
+	// wire; InputRoot the element around the parameters in REST's XML.
+	ResultWrapper, InputRoot string
 	// Resources are templates of the ARNs that it may be about:
 	// "arn:${Partition}:s3:::${BucketName}/${ObjectName}".
 	Resources []string
@@ -82,3 +99,9 @@ type Operation struct {
 
 // Operation returns the service's operation of that name, or nil.
 func (s *Service) Operation(name string) *Operation { return s.operations[name] }
+
+// Operations returns the names of all operations, sorted.
+func (s *Service) Operations() []string { return slices.Clone(s.names) }
+
+// Speaks says whether the service's models list that wire.
+func (s *Service) Speaks(w Wire) bool { return slices.Contains(s.Wires, w) }

@@ -20,6 +20,7 @@ const (
 // Shape is a type of a service's model. Shapes refer to one another and may
 // be recursive. They are shared and must not be changed.
 type Shape struct {
+	// Name is as in the model; only structures, lists and maps have one.
 	Name string
 	Kind Kind
 	// Sensitive marks values that AWS, or Sallyport's own list, says are not
@@ -79,6 +80,8 @@ type Member struct {
 	JSONHeader bool
 	// EventHeader and EventPayload say where a member of an event stands.
 	EventHeader, EventPayload bool
+	// HostLabel says that it stands in the host's prefix too.
+	HostLabel bool
 }
 
 // Member returns the structure's member of that model name, or nil.

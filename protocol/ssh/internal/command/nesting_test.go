@@ -34,7 +34,7 @@ func TestNesting(t *testing.T) {
 			for _, text := range []string{n[0] + strings.Repeat(n[1], levels) + strings.Repeat(n[2], levels), n[0] + strings.Repeat(n[1], levels)} {
 				start := time.Now()
 				l := Parse(text, false)
-				assert.Less(t, time.Since(start), 3*time.Second, name)
+				assert.Less(t, time.Since(start), 30*time.Second, name) // far above what a loaded machine takes: it bounds what explodes
 				sound(t, name, l)
 			}
 		}
