@@ -1,0 +1,182 @@
+package model
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// rest names a call by the routes of REST services.
+func (n *naming) rest(candidates []*lineJSON) (Call, error) {
+	if candidates == nil {
+		return Call{}, fmt.Errorf("%w: nothing in the request says which service it is for", ErrUnknown)
+	}
+	var best []match
+	for _, line := range candidates {
+		if !slices.Contains(line.Wires, RESTJSON) && !slices.Contains(line.Wires, RESTXML) {
+			continue
+		}
+		s, err := n.table.Service(line.Name)
+		if err != nil {
+			return Call{}, err
+		}
+		matches, err := n.matches(s)
+		if err != nil {
+			return Call{}, err
+		}
+		best = append(best, matches...)
+	}
+	best = n.mostSpecific(best)
+	all := make([]found, len(best))
+	for i, m := range best {
+		all[i] = found{m.op, restWire(m.op.Service)}
+	}
+	what := fmt.Sprintf("%s %q of %s", clip(n.r.Method), clip(n.r.Path), candidates[0].Name)
+	call, err := n.one(all, what)
+	if err != nil {
+		return Call{}, err
+	}
+	for i := range best {
+		if best[i].op == call.Operation {
+			call.Labels, err = best[i].labels()
+		}
+	}
+	return call, err
+}
+
+func restWire(s *Service) Wire {
+	if s.Speaks(RESTXML) {
+		return RESTXML
+	}
+	return RESTJSON
+}
+
+// matches walks the service's tree with the request's path.
+func (n *naming) matches(s *Service) ([]match, error) {
+	path := n.r.Path
+	s3 := s.Name == "s3"
+	if bucket := n.bucket(); s3 && bucket != "" {
+		path = "/" + url.PathEscape(bucket) + "/" + strings.TrimPrefix(path, "/")
+	}
+	if rest, ok := strings.CutPrefix(path, s.EndpointPath+"/"); ok && s.EndpointPath != "" && len(n.host.lines) > 0 {
+		path = "/" + rest
+	}
+	w := walker{method: n.r.Method, query: n.r.Query, header: n.r.Header}
+	if path = strings.TrimPrefix(path, "/"); path != "" {
+		w.raw = strings.Split(path, "/")
+	}
+	// One slash at the end is nothing, except in the name of an S3 object.
+	if last := len(w.raw) - 1; last >= 0 && w.raw[last] == "" && (!s3 || last == 1) {
+		w.raw = w.raw[:last]
+	}
+	w.decoded = make([]string, len(w.raw))
+	for i, raw := range w.raw {
+		text, err := url.PathUnescape(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the path has a wrong escape", ErrUnknown)
+		}
+		if !s3 && (text == "." || text == "..") {
+			return nil, nil // some servers resolve the dots, so who knows what it means
+		}
+		w.decoded[i] = text
+	}
+	w.walk(s.routes, 0)
+	return w.found, nil
+}
+
+// bucket is what the host name says.
+func (n *naming) bucket() string {
+	if n.host.Bucket != "" {
+		return n.host.Bucket
+	}
+	return n.r.Bucket
+}
+
+// mostSpecific keeps the routes with the best path and query, and among equal
+// ones those that the request has all required parameters for.
+func (n *naming) mostSpecific(all []match) []match {
+	all = least(all, func(m match) string { return m.rank })
+	all = least(all, func(m match) string { return string(rune('z' - min(len(m.pattern.query), 20))) })
+	if len(all) < 2 {
+		return all
+	}
+	if complete := slices.DeleteFunc(slices.Clone(all), func(m match) bool {
+		return !m.complete(n.r.Query, n.r.Header)
+	}); len(complete) > 0 {
+		all = complete
+	}
+	all = least(all, func(m match) string { return string(rune('z' - min(m.weight(), 20))) })
+	if current := slices.DeleteFunc(slices.Clone(all), func(m match) bool { return m.op.Deprecated }); len(current) > 0 {
+		all = current
+	}
+	if len(all) == 2 && all[0].op.Service.Name == "s3" {
+		return n.directory(all)
+	}
+	return all
+}
+
+// directory tells S3's two lists of buckets apart, which differ in nothing
+// but where they are sent.
+func (n *naming) directory(all []match) []match {
+	want := "ListBuckets"
+	if n.host.Express || n.r.SigningName == "s3express" {
+		want = "ListDirectoryBuckets"
+	}
+	for i, m := range all {
+		if m.op.Name == want {
+			return all[i : i+1]
+		}
+	}
+	return all
+}
+
+// least keeps the matches with the smallest key.
+func least(all []match, key func(match) string) []match {
+	var out []match
+	smallest := ""
+	for _, m := range all {
+		k := key(m)
+		if len(out) == 0 || k < smallest {
+			out, smallest = out[:0], k
+		}
+		if k == smallest {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// labels decodes what the labels stood for.
+func (m match) labels() (map[string]string, error) {
+	if len(m.values) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]string, len(m.values))
+	i := 0
+	for _, seg := range m.pattern.segments {
+		if seg.label == "" {
+			continue
+		}
+		text, err := url.PathUnescape(m.values[i])
+		if err != nil {
+			return nil, fmt.Errorf("%w: the path has a wrong escape", ErrUnknown)
+		}
+		out[memberOf(m.op, seg.label)] = text
+		i++
+	}
+	return out, nil
+}
+
+// memberOf turns a label, which is a name on the wire, into the member's.
+func memberOf(op *Operation, label string) string {
+	if op.Input == nil {
+		return label
+	}
+	for i := range op.Input.Members {
+		if m := &op.Input.Members[i]; m.Location == InPath && m.WireName == label {
+			return m.Name
+		}
+	}
+	return label
+}

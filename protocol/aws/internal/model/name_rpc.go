@@ -1,0 +1,130 @@
+package model
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// target names a call of the awsJson wires: "DynamoDB_20120810.GetItem".
+func (n *naming) target(candidates []*lineJSON, target string) (Call, error) {
+	dot := strings.LastIndexByte(target, '.')
+	if dot < 0 {
+		return Call{}, fmt.Errorf("%w: X-Amz-Target %q names no operation", ErrUnknown, clip(target))
+	}
+	if n.r.Method != http.MethodPost || !isRoot(n.r.Path) {
+		return Call{}, fmt.Errorf("%w: X-Amz-Target on something other than POST /", ErrUnknown)
+	}
+	wire := JSON10
+	if strings.HasPrefix(n.r.Header.Get("Content-Type"), "application/x-amz-json-1.1") {
+		wire = JSON11
+	}
+	lines := both(candidates, n.table.index.byTarget[target[:dot]])
+	return n.named(lines, target[dot+1:], wire, fmt.Sprintf("X-Amz-Target %q", clip(target)))
+}
+
+// cbor names a call of the CBOR wire: POST /service/{target}/operation/{name}.
+func (n *naming) cbor(candidates []*lineJSON, protocol string) (Call, error) {
+	if protocol != "rpc-v2-cbor" || n.r.Method != http.MethodPost {
+		return Call{}, fmt.Errorf("%w: Smithy-Protocol %q is not one that AWS speaks", ErrUnknown, clip(protocol))
+	}
+	parts := strings.Split(n.r.Path, "/")
+	if len(parts) != 5 || parts[0] != "" || parts[1] != "service" || parts[3] != "operation" {
+		return Call{}, fmt.Errorf("%w: the path is not one of the CBOR protocol", ErrUnknown)
+	}
+	lines := both(candidates, n.table.index.byTarget[parts[2]])
+	return n.named(lines, parts[4], CBOR, fmt.Sprintf("%q", clip(n.r.Path)))
+}
+
+// named finds an operation by its name in services.
+func (n *naming) named(lines []*lineJSON, name string, wire Wire, what string) (Call, error) {
+	var all []found
+	for _, line := range lines {
+		s, err := n.table.Service(line.Name)
+		if err != nil {
+			return Call{}, err
+		}
+		if op := s.Operation(name); op != nil {
+			all = append(all, found{op, wire})
+		}
+	}
+	return n.one(all, what)
+}
+
+// action returns the Action of a form or of a query string, where a candidate
+// speaks the query wire or the body was a form.
+func (n *naming) action(candidates []*lineJSON) (string, error) {
+	form, query := n.r.Form["Action"], n.r.Query["Action"]
+	if n.r.Form == nil && !speaksQuery(candidates) {
+		return "", nil
+	}
+	switch {
+	case len(form)+len(query) == 0:
+		return "", nil
+	case len(form)+len(query) > 1:
+		return "", fmt.Errorf("%w: the request has several Actions", ErrUnknown)
+	}
+	action := append(form[:len(form):len(form)], query...)[0]
+	if action == "" || len(action) > maxName {
+		return "", fmt.Errorf("%w: the Action is empty or too long", ErrUnknown)
+	}
+	return action, nil
+}
+
+func speaksQuery(lines []*lineJSON) bool {
+	for _, s := range lines {
+		for _, w := range s.Wires {
+			if w == Query || w == EC2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// query names a call of the query and ec2 wires. The version tells services
+// of one signing name apart.
+func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
+	if !isRoot(n.r.Path) || n.r.Method != http.MethodPost && n.r.Method != http.MethodGet {
+		return Call{}, fmt.Errorf("%w: an Action on something other than GET or POST /", ErrUnknown)
+	}
+	version := first(n.r.Form, n.r.Query, "Version")
+	var lines []*lineJSON
+	for _, s := range candidates {
+		if speaksQuery([]*lineJSON{s}) {
+			lines = append(lines, s)
+		}
+	}
+	if len(lines) > 1 {
+		lines = ofVersion(lines, version)
+	}
+	wire := Query
+	if len(lines) > 0 && lines[0].Wires[0] == EC2 {
+		wire = EC2
+	}
+	return n.named(lines, action, wire, fmt.Sprintf("Action %q", clip(action)))
+}
+
+// ofVersion keeps the services of an API version, all where it says nothing.
+func ofVersion(lines []*lineJSON, version string) []*lineJSON {
+	if version == "" {
+		return lines
+	}
+	var out []*lineJSON
+	for _, s := range lines {
+		if s.Version == version {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func first(form, query url.Values, key string) string {
+	if form.Has(key) {
+		return form.Get(key)
+	}
+	return query.Get(key)
+}
+
+func isRoot(path string) bool { return path == "" || path == "/" }
