@@ -244,6 +244,9 @@ func (j *judge) line() Line {
 const unnamed = "?"
 
 func (j *judge) object(kind, name string, e protocol.Effects) {
+	if name == "" {
+		name = unnamed
+	}
 	j.effects |= e
 	key := objectKey{kind, name}
 	if i, ok := j.index[key]; ok {
