@@ -211,8 +211,8 @@ func (s *walk) formName(m *model.Member) string {
 		name := wireName(m, m.Name)
 		return strings.ToUpper(name[:min(1, len(name))]) + name[min(1, len(name)):]
 	}
-	if m.Shape != nil && m.Shape.Flattened && m.Shape.Kind == model.List && m.Shape.Value != nil && m.Shape.Value.WireName != "" {
-		return m.Shape.Value.WireName
+	if name := flatName(m.Shape); name != "" {
+		return name
 	}
 	return wireName(m, m.Name)
 }

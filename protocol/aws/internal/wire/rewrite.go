@@ -108,7 +108,7 @@ func Rewrite(body []byte, edits []Edit) ([]byte, error) {
 		switch {
 		case e.enc == encNone:
 			return nil, errors.New("a value that is not in the body cannot be rewritten")
-		case e.Start < from || e.End < e.Start || e.End > len(body):
+		case e.Start < from || e.End < e.Start || e.End > len(body) || !e.fits(body[e.Start:e.End]):
 			return nil, fmt.Errorf("an edit of bytes %d to %d does not fit the body or overlaps another", e.Start, e.End)
 		}
 		from = e.End
@@ -122,6 +122,17 @@ func Rewrite(body []byte, edits []Edit) ([]byte, error) {
 		from = e.End
 	}
 	return append(out, body[from:]...), nil
+}
+
+// fits reports whether a token can be the one that the edit is of.
+func (e Edit) fits(token []byte) bool {
+	switch e.enc {
+	case encJSON:
+		return len(token) > 0 && (token[0] != '"' || len(token) > 1)
+	case encCBOR, encBytes:
+		return len(token) > 0
+	}
+	return true
 }
 
 // append writes the edit's value in place of a token.

@@ -241,11 +241,20 @@ func (x *xmlScan) member(e element, a at, counts int, next *int, depth int) erro
 func flatMember(shape *model.Shape, name []byte) (*model.Member, int) {
 	for i := range shape.Members {
 		m := &shape.Members[i]
-		if m.Shape != nil && m.Shape.Flattened && m.Shape.Kind == model.List && m.Shape.Value != nil && m.Shape.Value.WireName == string(name) && m.Location == model.InBody {
+		if m.Location == model.InBody && string(name) == flatName(m.Shape) {
 			return m, i
 		}
 	}
 	return nil, -1
+}
+
+// flatName is what a flattened list calls its elements, where that takes the
+// place of its own name; it is empty elsewhere. "member" is not told but usual.
+func flatName(s *model.Shape) string {
+	if s == nil || !s.Flattened || s.Kind != model.List || s.Value == nil || s.Value.WireName == "member" {
+		return ""
+	}
+	return s.Value.WireName
 }
 
 // stranger reads an element that the model lacks. Answers of the query
