@@ -83,7 +83,7 @@ func ordinary(r *http.Request, service, payload string, query []pair) bool {
 	if strings.HasPrefix(payload, "STREAMING-") {
 		return false
 	}
-	if raw := r.URL.EscapedPath(); !SingleEncoded(service) && raw != "" && collapse(raw) != raw {
+	if raw := rawPath(r); raw != r.URL.EscapedPath() || !SingleEncoded(service) && raw != "" && collapse(raw) != raw {
 		return false
 	}
 	for i, p := range query {
