@@ -26,9 +26,9 @@ func (s *walk) form(a at, body []byte) error {
 			i++
 			continue
 		}
-		eq := bytes.IndexByte(body[i:end], '=')
+		eq, enc := bytes.IndexByte(body[i:end], '='), encForm
 		if eq < 0 {
-			eq = end - i
+			eq, enc = end-i, encNone
 		}
 		name, ok := s.unescapeForm(body[i : i+eq])
 		if !ok {
@@ -41,10 +41,13 @@ func (s *walk) form(a at, body []byte) error {
 		if !ok {
 			return fmt.Errorf("%w form at byte %d: a value is not encoded right", ErrMalformed, start)
 		}
-		if err := s.parameter(a, &m, key, value, start, end, encForm); err != nil {
+		i = end + 1
+		if enc == encNone {
+			start, end = 0, 0
+		}
+		if err := s.parameter(a, &m, key, value, start, end, enc); err != nil {
 			return err
 		}
-		i = end + 1
 	}
 	s.unique(from)
 	return nil

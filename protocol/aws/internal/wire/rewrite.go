@@ -157,19 +157,19 @@ func (e Edit) append(dst, token []byte) []byte {
 }
 
 func (e Edit) appendJSON(dst, token []byte) []byte {
-	switch c := token[0]; {
+	c := token[0]
+	switch {
 	case e.key:
 		return appendJSON(dst, e.Text)
 	case e.Null:
 		return append(dst, "null"...)
-	case c == '"', c == 'n' && e.kind != model.Integer && e.kind != model.Float && e.kind != model.Boolean:
+	case c == '"':
 		return appendJSON(dst, e.scalar(func() string {
-			if c == 'n' {
-				return "T"
-			}
 			text, _ := unescapeJSON(nil, token[1:len(token)-1])
 			return string(text)
 		}))
+	case c == 'n' && (e.kind == 0 || e.kind == model.String || e.kind == model.Blob || e.kind == model.Document):
+		return appendJSON(dst, e.scalar(nil))
 	case c == 'n':
 		return append(dst, "null"...)
 	case c == 't' || c == 'f':

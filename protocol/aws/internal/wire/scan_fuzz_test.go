@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
@@ -39,17 +38,21 @@ func holdsTogether(t *testing.T, op *model.Operation, w model.Wire, body []byte)
 		require.NoError(t, err)
 		after, again, err := walk(out)
 		require.NoError(t, err, "%q", out)
+		if text == "" {
+			continue // in XML, text between elements is gone with its leaf
+		}
 		require.Equal(t, report, again)
 		require.Len(t, after, len(before))
 		for i, l := range after {
 			was := before[i]
 			require.Equal(t, fmt.Sprint(was.Path, was.Name, was.Key, was.Sensitive, was.Shape != nil), fmt.Sprint(l.Path, l.Name, l.Key, l.Sensitive, l.Shape != nil))
-			if l.Key || !was.Editable() {
+			switch {
+			case l.Key || !was.Editable():
 				require.Equal(t, was.Value, l.Value)
-				continue
-			}
-			if was.Shape != nil && was.Shape.Kind == model.String && strings.ContainsAny(string(body[was.Start:min(was.End, was.Start+1)]), "\"") {
-				require.Equal(t, text, l.Value)
+			case was.Shape == nil || was.Shape.Kind == model.String:
+				if w != model.CBOR && (w != model.JSON11 || body[was.Start] == '"') {
+					require.Equal(t, text, l.Value)
+				}
 			}
 		}
 	}
