@@ -13,8 +13,8 @@ import (
 const (
 	maxAuthorization = 16 << 10
 	maxToken         = 32 << 10
-	maxName          = 128 // an access key, a region, a service
-	maxExpires       = 7 * 24 * time.Hour
+	maxName          = 128                // an access key, a region, a service
+	maxExpires       = 7 * 24 * time.Hour // of presigned requests
 )
 
 // Parse reads what a request says of its signature. It is strict: one signature, in one place, in the one form that
@@ -211,17 +211,29 @@ func (c *Claim) fromQuery(r *http.Request, query []pair) error {
 			return fmt.Errorf("%w: %s in a header of a presigned request", ErrMalformed, name)
 		}
 	}
-	seconds, err := strconv.ParseUint(values["X-Amz-Expires"], 10, 31)
-	c.Expires = time.Duration(seconds) * time.Second
-	if err != nil || seconds == 0 || c.Expires > maxExpires {
-		return fmt.Errorf("%w: X-Amz-Expires must be from 1 to %d seconds", ErrMalformed, maxExpires/time.Second)
-	}
 	c.Presigned = true
 	if err := c.setTime(values["X-Amz-Date"], nil); err != nil {
 		return err
 	}
+	if err := c.setExpires(values["X-Amz-Expires"], serviceOf("Credential="+values["X-Amz-Credential"])); err != nil {
+		return err
+	}
 	return c.set(values["X-Amz-Credential"], values["X-Amz-SignedHeaders"], values[signatureName],
 		values["X-Amz-Security-Token"])
+}
+
+// setExpires takes a time that isn't there for the one that other services than S3 then apply: some clients send none.
+func (c *Claim) setExpires(value, service string) error {
+	if value == "" && !SingleEncoded(service) {
+		c.Expires = DefaultSkew
+		return nil
+	}
+	seconds, err := strconv.ParseUint(value, 10, 31)
+	c.Expires = time.Duration(seconds) * time.Second
+	if err != nil || seconds == 0 || c.Expires > maxExpires {
+		return fmt.Errorf("%w: X-Amz-Expires must be from 1 to %d seconds", ErrMalformed, maxExpires/time.Second)
+	}
+	return nil
 }
 
 func (c *Claim) setTime(stamp string, err error) error {

@@ -95,7 +95,9 @@ type example struct {
 }
 
 func chunkedExamples() []example {
-	chunk := func(size, signature, data string) string { return size + ";chunk-signature=" + signature + "\r\n" + data + "\r\n" }
+	chunk := func(size, signature, data string) string {
+		return size + ";chunk-signature=" + signature + "\r\n" + data + "\r\n"
+	}
 	first, second := strings.Repeat("a", 65536), strings.Repeat("a", 1024)
 	return []example{
 		{sigv4.StreamingSigned, "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class",
