@@ -65,7 +65,7 @@ func (a at) near(name string) at {
 	if a.shape != nil {
 		for i := range a.shape.Members {
 			m := &a.shape.Members[i]
-			if m.Shape != nil && m.Shape.Sensitive && (strings.EqualFold(m.WireName, name) || strings.EqualFold(m.Name, name)) {
+			if m.Shape != nil && m.Shape.Sensitive && len(m.WireName) == len(name) && strings.EqualFold(m.WireName, name) {
 				b.sensitive = true
 			}
 		}
@@ -278,8 +278,14 @@ func clip(b []byte, most int) ([]byte, bool) {
 	return b[:most], true
 }
 
-// named notes a name of the innermost object.
-func (s *walk) named(name []byte) { s.names = append(s.names, maphash.Bytes(s.seed, name)) }
+// named notes a name of the innermost object. More than can be leaves are not.
+func (s *walk) named(name []byte) {
+	if len(s.names) >= MaxLeaves {
+		s.report.Truncated = true
+		return
+	}
+	s.names = append(s.names, maphash.Bytes(s.seed, name))
+}
 
 // unique ends an object whose names begin at from, and counts those that
 // stood there before.

@@ -40,7 +40,7 @@ func (x *xmlScan) prolog() (bool, error) {
 		return false, x.bad("it is not UTF-8")
 	}
 	for i, c := range x.b {
-		if c < 0x20 && c != '\n' && c != '\t' && c != '\r' {
+		if c < 0x20 && !isSpace(c) {
 			x.i = i
 			return false, x.bad("a control character")
 		}
@@ -102,14 +102,18 @@ func (x *xmlScan) space() {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
+// inName are the bytes that names are made of.
+var inName = func() (t [256]bool) {
+	for c := 0x21; c < 256; c++ {
+		t[c] = c != 0x7f && strings.IndexByte("<>/=\"'&!?;,()[]{}@#$%^*+|\\`~", byte(c)) < 0
+	}
+	return t
+}()
+
 // nameAt reads a name.
 func (x *xmlScan) nameAt() ([]byte, error) {
 	start := x.i
-	for x.i < len(x.b) {
-		c := x.b[x.i]
-		if isSpace(c) || strings.IndexByte("<>/=\"'&!?;,()[]{}@#$%^*+|\\`~", c) >= 0 {
-			break
-		}
+	for x.i < len(x.b) && inName[x.b[x.i]] {
 		x.i++
 	}
 	if x.i == start || x.b[start] == '-' || x.b[start] == '.' || x.b[start] >= '0' && x.b[start] <= '9' {
@@ -192,12 +196,17 @@ func (x *xmlScan) attribute() error {
 func (x *xmlScan) run() (bool, error) {
 	solid := false
 	for x.i < len(x.b) {
-		c := x.b[x.i]
-		switch {
-		case c != '<':
-			solid = solid || !isSpace(c)
+		for x.i < len(x.b) && isSpace(x.b[x.i]) {
 			x.i++
-			continue
+		}
+		from := x.i
+		n := bytes.IndexByte(x.b[x.i:], '<')
+		if n < 0 {
+			break
+		}
+		x.i += n
+		solid = solid || x.i > from
+		switch {
 		case x.at("<![CDATA["):
 			solid = true
 			if err := x.past("]]>"); err != nil {

@@ -147,7 +147,7 @@ func (x *xmlScan) content(a at, start, end int, solid bool) error {
 // inside is a leaf of text.
 func (x *xmlScan) inside(a at, start, end int, enc encoding) error {
 	raw := x.b[start:end]
-	if bytes.ContainsAny(raw, "&<\r") {
+	if bytes.IndexByte(raw, '&') >= 0 || bytes.IndexByte(raw, '<') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
 		text, ok := unescapeXML(x.scratch[:0], raw)
 		if !ok {
 			return x.bad("an unknown entity")
