@@ -20,7 +20,7 @@ func (x *index) parseS3(p *partition, labels []string) (h Host, s3, ok bool) {
 	}
 	kind := strings.TrimSuffix(labels[at], "-fips")
 	before := strings.Join(labels[:at], ".")
-	service := "s3"
+	services := []string{"s3"}
 	h = Host{Region: region}
 	switch {
 	case kind == "s3", kind == "s3-accelerate" && region == "", kind == "s3-external-1" && region == "":
@@ -28,12 +28,13 @@ func (x *index) parseS3(p *partition, labels []string) (h Host, s3, ok bool) {
 	case kind == "s3-accesspoint", kind == "s3-object-lambda", kind == "s3-outposts":
 		h.Bucket, h.AccessPoint = before, before != ""
 	case kind == "s3-control":
-		service, h.Prefix = "s3control", before
+		services, h.Prefix = []string{"s3control"}, before
 		if strings.Contains(before, ".") {
 			return Host{}, true, false
 		}
 	case kind == "s3express-control":
 		h.Bucket, h.Express = before, true
+		services = append(services, "s3control") // access points of directories
 	case strings.HasPrefix(kind, "s3express-"):
 		h.Bucket, h.Express = before, true
 		if region == "" || before == "" {
@@ -53,10 +54,13 @@ func (x *index) parseS3(p *partition, labels []string) (h Host, s3, ok bool) {
 	if kind == "s3-outposts" && before == "" {
 		return Host{}, false, false // the service of that name
 	}
-	line := x.byName[service]
-	if line == nil {
-		return Host{}, true, false
+	h.Partition, h.Services = p.ID, services
+	for _, name := range services {
+		line := x.byName[name]
+		if line == nil {
+			return Host{}, true, false
+		}
+		h.lines = append(h.lines, line)
 	}
-	h.Partition, h.Services, h.lines = p.ID, []string{service}, []*lineJSON{line}
 	return h, true, true
 }

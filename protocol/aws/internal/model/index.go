@@ -29,6 +29,7 @@ type (
 		Hosts           map[string]hostJSON `json:"hosts"`
 		Path            string              `json:"path"`
 		HostPrefixes    []string            `json:"hostPrefixes"`
+		Unsigned        bool                `json:"unsigned"`
 	}
 	// hostJSON is where a service answers in a partition: a template for
 	// most regions and the others by name, each with the region to sign for
@@ -66,6 +67,8 @@ type index struct {
 	byFull map[string][]*lineJSON
 	// families has the first service of a family by the others.
 	families map[string]string
+	// unsigned services have operations that need no signature.
+	unsigned []*lineJSON
 }
 
 func newIndex(raw indexJSON) (*index, error) {
@@ -118,6 +121,9 @@ func newIndex(raw indexJSON) (*index, error) {
 
 func (x *index) add(s *lineJSON) {
 	x.byName[s.Name] = s
+	if s.Unsigned {
+		x.unsigned = append(x.unsigned, s)
+	}
 	addLine(x.bySigning, s.Signing, s)
 	for _, also := range s.Also {
 		addLine(x.bySigning, also, s)

@@ -9,10 +9,15 @@ import (
 
 // rest names a call by the routes of REST services.
 func (n *naming) rest(candidates []*lineJSON) (Call, error) {
+	unsigned := false
 	if candidates == nil {
-		return Call{}, fmt.Errorf("%w: nothing in the request says which service it is for", ErrUnknown)
+		if n.r.SigningName != "" {
+			return Call{}, fmt.Errorf("%w: nothing in the request says which service it is for", ErrUnknown)
+		}
+		// A few services are called without a signature; their paths differ.
+		unsigned, candidates = true, n.table.index.unsigned
 	}
-	var best []match
+	var all []match
 	for _, line := range candidates {
 		if !slices.Contains(line.Wires, RESTJSON) && !slices.Contains(line.Wires, RESTXML) {
 			continue
@@ -25,21 +30,26 @@ func (n *naming) rest(candidates []*lineJSON) (Call, error) {
 		if err != nil {
 			return Call{}, err
 		}
-		best = append(best, matches...)
+		all = append(all, n.within(mostSpecific(matches))...)
 	}
-	best = n.mostSpecific(best)
-	all := make([]found, len(best))
-	for i, m := range best {
-		all[i] = found{m.op, restWire(m.op.Service)}
+	all = mostSpecific(all)
+	fits := make([]found, 0, len(all))
+	for _, m := range all {
+		if !unsigned || m.op.Unsigned {
+			fits = append(fits, found{m.op, restWire(m.op.Service)})
+		}
 	}
-	what := fmt.Sprintf("%s %q of %s", clip(n.r.Method), clip(n.r.Path), candidates[0].Name)
-	call, err := n.one(all, what)
+	what := fmt.Sprintf("%s %q", clip(n.r.Method), clip(n.r.Path))
+	if !unsigned {
+		what += " of " + candidates[0].Name
+	}
+	call, err := n.one(fits, what)
 	if err != nil {
 		return Call{}, err
 	}
-	for i := range best {
-		if best[i].op == call.Operation {
-			call.Labels, err = best[i].labels()
+	for i := range all {
+		if all[i].op == call.Operation {
+			call.Labels, err = all[i].labels()
 		}
 	}
 	return call, err
@@ -66,6 +76,7 @@ func (n *naming) matches(s *Service) ([]match, error) {
 	if path = strings.TrimPrefix(path, "/"); path != "" {
 		w.raw = strings.Split(path, "/")
 	}
+	w.slash = strings.HasSuffix(path, "/")
 	// One slash at the end is nothing, except in the name of an S3 object.
 	if last := len(w.raw) - 1; last >= 0 && w.raw[last] == "" && (!s3 || last == 1) {
 		w.raw = w.raw[:last]
@@ -93,27 +104,49 @@ func (n *naming) bucket() string {
 	return n.r.Bucket
 }
 
-// mostSpecific keeps the routes with the best path and query, and among equal
-// ones those that the request has all required parameters for.
-func (n *naming) mostSpecific(all []match) []match {
+// mostSpecific keeps the routes with the best path, then with the most in the
+// query, then those that end in a slash as the request does.
+func mostSpecific(all []match) []match {
 	all = least(all, func(m match) string { return m.rank })
-	all = least(all, func(m match) string { return string(rune('z' - min(len(m.pattern.query), 20))) })
+	all = least(all, func(m match) string { return fewer(len(m.pattern.query)) })
+	return least(all, func(m match) string {
+		if m.sameSlash {
+			return "a"
+		}
+		return "b"
+	})
+}
+
+// within chooses among equal routes of one service: those that the request
+// has all required parameters for, the one that requires most, the newer.
+func (n *naming) within(all []match) []match {
 	if len(all) < 2 {
 		return all
 	}
-	if complete := slices.DeleteFunc(slices.Clone(all), func(m match) bool {
-		return !m.complete(n.r.Query, n.r.Header)
-	}); len(complete) > 0 {
-		all = complete
-	}
-	all = least(all, func(m match) string { return string(rune('z' - min(m.weight(), 20))) })
-	if current := slices.DeleteFunc(slices.Clone(all), func(m match) bool { return m.op.Deprecated }); len(current) > 0 {
-		all = current
-	}
+	all = where(all, func(m match) bool { return m.complete(n.r.Query, n.r.Header) })
+	all = least(all, func(m match) string { return fewer(m.weight()) })
+	all = where(all, func(m match) bool { return !m.op.Deprecated })
 	if len(all) == 2 && all[0].op.Service.Name == "s3" {
 		return n.directory(all)
 	}
 	return all
+}
+
+// fewer orders by a count, the larger first.
+func fewer(count int) string { return string(rune('z' - min(count, 20))) }
+
+// where keeps those for which ok says yes, all where it says so for none.
+func where(all []match, ok func(match) bool) []match {
+	var out []match
+	for _, m := range all {
+		if ok(m) {
+			out = append(out, m)
+		}
+	}
+	if len(out) == 0 {
+		return all
+	}
+	return out
 }
 
 // directory tells S3's two lists of buckets apart, which differ in nothing

@@ -90,6 +90,10 @@ func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
 		return Call{}, fmt.Errorf("%w: an Action on something other than GET or POST /", ErrUnknown)
 	}
 	version := first(n.r.Form, n.r.Query, "Version")
+	if candidates == nil && version != "" {
+		// Unsigned, as sts AssumeRoleWithWebIdentity: few share a version.
+		candidates = ofVersion(n.table.index.services, version)
+	}
 	var lines []*lineJSON
 	for _, s := range candidates {
 		if speaksQuery([]*lineJSON{s}) {

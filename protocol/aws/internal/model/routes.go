@@ -3,6 +3,7 @@ package model
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,8 @@ type match struct {
 	values []string // escaped
 	// rank has a letter for each segment: the smaller, the more specific.
 	rank string
+	// sameSlash says that both path and pattern end in a slash, or neither.
+	sameSlash bool
 }
 
 // buildRoutes makes the tree of a service that speaks REST, else nil.
@@ -95,6 +98,7 @@ type walker struct {
 	values  []string
 	rank    []byte
 	steps   int
+	slash   bool // the path ends in one
 }
 
 // maxSteps ends walks that hostile paths would make long; AWS's own routes
@@ -145,7 +149,12 @@ func (w *walker) step(n *node, at int, value string, rank byte) {
 func (w *walker) end(n *node) {
 	for _, r := range n.routes {
 		if r.op.Method == w.method && r.fits(w.query) {
-			w.found = append(w.found, match{route: r, values: append([]string(nil), w.values...), rank: string(w.rank)})
+			w.found = append(w.found, match{
+				route:     r,
+				values:    slices.Clone(w.values),
+				rank:      string(w.rank) + "z", // longer patterns are more specific
+				sameSlash: r.pattern.slash == w.slash,
+			})
 		}
 	}
 }

@@ -11,6 +11,7 @@ type pattern struct {
 	segments []segment
 	// query has the literal parts of the query, such as acl or list-type=2.
 	query []literal
+	slash bool // ends in a slash
 }
 
 type segment struct {
@@ -24,11 +25,12 @@ type literal struct {
 	any        bool // "acl" is there, with any value
 }
 
-// parsePattern reads "/{Bucket}/{Key+}?uploads". A slash at the end means
-// nothing, as to AWS.
+// parsePattern reads "/{Bucket}/{Key+}?uploads". A slash at the end
+// means little to AWS.
 func parsePattern(uri string) (pattern, error) {
 	var p pattern
 	path, query, _ := strings.Cut(uri, "?")
+	p.slash = strings.HasSuffix(path, "/")
 	if path = strings.Trim(path, "/"); path != "" {
 		for text := range strings.SplitSeq(path, "/") {
 			inner, isLabel := strings.CutPrefix(text, "{")

@@ -11,11 +11,13 @@ NAMES = {"list": LIST, "read": READ, "write": WRITE, "tagging": TAGGING, "permis
 class Access:
     def __init__(self, sources):
         self.iam = sources.iam
-        self.renamed = {(r[0], r[1]): r[2] for r in sources.lists["actions"]}
+        rows = sources.lists["actions"]
+        self.renamed = {(r[0], r[1]): r[2] for r in rows if r[1] != "*"}
+        self.prefixes = {r[0]: r[2] for r in rows if r[1] == "*"}
         self.used = set()
         self.missing = []
 
-    def action(self, service, metadata, operation):
+    def action(self, service, metadata, operation, method):
         """The IAM action that allows the operation, as (prefix, action)."""
         renamed = self.renamed.get((service, operation))
         if renamed:
@@ -24,7 +26,10 @@ class Access:
                 return None, NAMES[renamed]
             prefix, name = renamed.split(":")
             return prefix, self.iam[prefix]["actions"][name.lower()]
-        for prefix in (metadata.get("signingName"), metadata["endpointPrefix"], service):
+        own = self.prefixes.get(service)
+        if own == "@method":
+            return "apigateway", {**self.iam["apigateway"]["actions"][method.lower()], "resourceTypes": []}
+        for prefix in (own, metadata.get("signingName"), metadata["endpointPrefix"], service):
             found = self.iam.get(prefix, {}).get("actions", {}).get(operation.lower())
             if found:
                 return prefix, found
@@ -32,7 +37,7 @@ class Access:
 
     def of(self, service, metadata, name, operation):
         """Level and ARN templates of an operation."""
-        prefix, action = self.action(service, metadata, name)
+        prefix, action = self.action(service, metadata, name, operation["http"]["method"])
         if isinstance(action, int):
             return action, []
         if action is None:
@@ -81,7 +86,7 @@ class Secrets:
             return True
         if shape["type"] not in ("string", "blob") or "enum" in shape:
             return False
-        if (service, structure, name) in self.spared or ("*", "*", name) in self.spared:
+        if (service, structure, name) in self.spared:
             self.used.add((service, structure, name))
             return False
         low = name.lower()

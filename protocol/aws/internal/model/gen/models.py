@@ -84,6 +84,7 @@ class Maker:
             "queryCompatible": "awsQueryCompatible" in metadata,
             "also": sorted(signing_names(rules, set()) - {signing}),
             "hosts": hosts, "path": path, "hostPrefixes": sorted(prefixes),
+            "unsigned": any(op.get("authtype") == "none" for op in model["operations"].values()),
         }
         return {k: v for k, v in line.items() if v}
 
@@ -92,7 +93,7 @@ class Maker:
         bad = [("credentials", r) for r in self.hands_out.rows - self.hands_out.used]
         bad += [("code", r) for r in self.code.rows - self.code.used]
         bad += [("actions", r) for r in set(self.access.renamed) - self.access.used]
-        bad += [("sensitive", r) for r in self.secrets.exact - self.secrets.used]
+        bad += [("sensitive", r) for r in (self.secrets.exact | self.secrets.spared) - self.secrets.used]
         for name, row in sorted(bad):
             print(f"lists/{name}.txt: nothing is called {' '.join(row)}", file=sys.stderr)
         return not bad
