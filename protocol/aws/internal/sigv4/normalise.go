@@ -12,8 +12,9 @@ import (
 //
 // For S3 and its relatives the key stays byte for byte, with empty and dot segments, as long as these don't climb out
 // of the first segment, which may be the bucket. For others an encoded slash stays encoded, empty segments go, and
-// dot segments are refused in any encoding, because targets differ in what they make of them. Errors are
-// [ErrMalformed]; then the request is unchanged.
+// dot segments are refused in any encoding, because targets differ in what they make of them. So S3 differs in which
+// of two parameters of one name it takes, and signs: for it they are refused. Errors are [ErrMalformed]; then the
+// request is unchanged.
 func Normalise(r *http.Request, service string) error {
 	if r.URL.Opaque != "" {
 		return fmt.Errorf("%w: the address must be a path", ErrMalformed)
@@ -32,6 +33,9 @@ func Normalise(r *http.Request, service string) error {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
+	}
+	if SingleEncoded(service) && repeats(query) {
+		return fmt.Errorf("%w: a parameter stands in the query twice", ErrMalformed)
 	}
 	r.URL.Path, r.URL.RawPath = decoded, encoded
 	r.URL.RawQuery, r.URL.ForceQuery = joinQuery(query), false
@@ -90,6 +94,17 @@ func hasDots(segment string) bool {
 		if s == "." || s == ".." {
 			return true
 		}
+	}
+	return false
+}
+
+func repeats(query []pair) bool {
+	seen := make(map[string]bool, len(query))
+	for _, p := range query {
+		if seen[p.name] {
+			return true
+		}
+		seen[p.name] = true
 	}
 	return false
 }

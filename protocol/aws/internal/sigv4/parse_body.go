@@ -14,8 +14,8 @@ const (
 	maxDecoded  = 1 << 50 // far above the largest object, far below what overflows
 )
 
-// checkSigned holds that what decides about a request's meaning is signed: the host, every x-amz-* header, and what
-// says how the body is to be read. Expect, User-Agent, tracing and the like may be unsigned, as clients leave them.
+// checkSigned holds that the host and every x-amz-* header are signed, which all clients do and S3 demands. Others may
+// be unsigned, as AWS has it: some clients leave out even Content-Type.
 func (c *Claim) checkSigned(r *http.Request, query []pair) error {
 	if !c.signs("host") {
 		return fmt.Errorf("%w: Host", ErrHeaderNotSigned)
@@ -31,14 +31,6 @@ func (c *Claim) checkSigned(r *http.Request, query []pair) error {
 	}
 	if c.Presigned && SingleEncoded(c.Service) {
 		return checkHoisted(r, query)
-	}
-	if c.Presigned || SingleEncoded(c.Service) {
-		return nil // what S3 stores beside an object; AWS doesn't ask for it
-	}
-	for _, name := range [...]string{"Content-Type", "Content-Encoding", "Smithy-Protocol"} {
-		if len(r.Header.Values(name)) > 0 && !c.signs(strings.ToLower(name)) {
-			return fmt.Errorf("%w: %s", ErrHeaderNotSigned, name)
-		}
 	}
 	return nil
 }
