@@ -117,7 +117,7 @@ func TestKeysDoNotPrint(t *testing.T) {
 		fmt.Fprintf(&out, verb, struct{ m *Maker }{m})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "maker", m)
-	b, err := json.Marshal(m)
+	b, err := json.Marshal([]any{m})
 	require.NoError(t, err)
 	out.Write(b)
 	for _, key := range []crypto.PrivateKey{ca.PrivateKey, c.PrivateKey} {
