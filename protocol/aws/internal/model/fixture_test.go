@@ -122,3 +122,20 @@ func TestNamesBotocoresRequests(t *testing.T) {
 		})
 	}
 }
+
+func TestNamesTheJavaScriptSDKsRequests(t *testing.T) {
+	head, all := readFixture(t, "requests-js")
+	assert.True(t, strings.HasPrefix(head, "# @aws-sdk/client-s3 3."), head)
+	services := make(map[string]bool)
+	for _, rec := range all {
+		services[rec.service] = true
+	}
+	assert.GreaterOrEqual(t, len(all), 1000)
+	assert.GreaterOrEqual(t, len(services), 40)
+	for name, change := range map[string]func(*Table, *Service, *Request){"hosts": nil, "base paths": inEndpointMode, "one endpoint": withoutHost} {
+		t.Run(name, func(t *testing.T) {
+			right, _ := tally(t, all, change)
+			assert.GreaterOrEqual(t, right*1000, len(all)*990)
+		})
+	}
+}

@@ -58,7 +58,7 @@ type index struct {
 	partitions []partition
 	byName     map[string]*lineJSON
 	bySigning  map[string][]*lineJSON
-	byTarget   map[string][]*lineJSON
+	byTarget   map[string][]*lineJSON // by the unqualified target prefix
 	byHint     map[string][]*lineJSON
 	// byForm has what stands before the partition's suffix, with {region}
 	// for the region and * for one label that may be anything.
@@ -129,7 +129,7 @@ func (x *index) add(s *lineJSON) {
 		addLine(x.bySigning, also, s)
 	}
 	if s.Target != "" {
-		addLine(x.byTarget, s.Target, s)
+		addLine(x.byTarget, unqualified(s.Target), s)
 	}
 	for _, hint := range []string{s.Name, s.Prefix, s.Signing, s.ID} {
 		addLine(x.byHint, plain(hint), s)
@@ -189,6 +189,12 @@ func (p *partition) markRegion(labels []string) string {
 // hasRegion says whether the partition has, or may come to have, the region.
 func (p *partition) hasRegion(region string) bool {
 	return len(region) <= maxLabel && (p.known[region] || p.region.MatchString(region))
+}
+
+// unqualified is a target without the namespace that some clients send before
+// it: com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.
+func unqualified(target string) string {
+	return target[strings.LastIndexByte(target, '.')+1:]
 }
 
 func addLine(m map[string][]*lineJSON, key string, s *lineJSON) {

@@ -158,7 +158,25 @@ func (n *naming) candidates() ([]*lineJSON, error) {
 			return nil, fmt.Errorf("%w: signed for %q, but sent to %q", ErrUnknown, clip(n.r.SigningName), clip(n.r.Service))
 		}
 	}
+	if len(out) > 1 {
+		out = n.ofAgent(out)
+	}
 	return out, nil
+}
+
+// ofAgent keeps the service that the client says it is made for, all where it
+// says nothing that fits.
+func (n *naming) ofAgent(lines []*lineJSON) []*lineJSON {
+	api := n.agentAPI()
+	if api == "" {
+		return lines
+	}
+	for _, s := range lines {
+		if plain(s.Name) == api || plain(s.ID) == api {
+			return []*lineJSON{s}
+		}
+	}
+	return lines
 }
 
 // both returns what is in a and in b; a nil a has everything.
@@ -183,21 +201,14 @@ type found struct {
 	wire Wire
 }
 
-// one chooses among operations that fit equally: what the client says it was
-// made for, then the service that others grew out of.
+// one chooses among operations that fit equally: that of the service which the
+// others grew out of.
 func (n *naming) one(all []found, what string) (Call, error) {
 	switch len(all) {
 	case 0:
 		return Call{}, fmt.Errorf("%w: %s", ErrUnknown, what)
 	case 1:
 		return Call{Operation: all[0].op, Wire: all[0].wire}, nil
-	}
-	if api := n.agentAPI(); api != "" {
-		for _, f := range all {
-			if plain(f.op.Service.Name) == api || plain(f.op.Service.ServiceID) == api {
-				return Call{Operation: f.op, Wire: f.wire}, nil
-			}
-		}
 	}
 	for _, f := range all {
 		if n.table.index.preferred(f.op, all) {

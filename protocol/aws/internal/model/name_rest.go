@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,15 +65,18 @@ func restWire(s *Service) Wire {
 
 // matches walks the service's tree with the request's path.
 func (n *naming) matches(s *Service) ([]match, error) {
-	path := n.r.Path
+	path, method := n.r.Path, n.r.Method
 	s3 := s.Name == "s3"
-	if bucket := n.bucket(); s3 && bucket != "" {
+	if bucket := n.bucket(); s3 && bucket != "" && !n.toObjectLambda() {
 		path = "/" + url.PathEscape(bucket) + "/" + strings.TrimPrefix(path, "/")
 	}
 	if rest, ok := strings.CutPrefix(path, s.EndpointPath+"/"); ok && s.EndpointPath != "" && len(n.host.lines) > 0 {
 		path = "/" + rest
 	}
-	w := walker{method: n.r.Method, query: n.r.Query, header: n.r.Header}
+	if s.Name == "cloudsearchdomain" && method == http.MethodPost && path == "/2013-01-01/search" {
+		method = http.MethodGet // clients send long searches as a form
+	}
+	w := walker{method: method, query: n.r.Query, header: n.r.Header}
 	if path = strings.TrimPrefix(path, "/"); path != "" {
 		w.raw = strings.Split(path, "/")
 	}
@@ -94,6 +98,12 @@ func (n *naming) matches(s *Service) ([]match, error) {
 	}
 	w.walk(s.routes, 0)
 	return w.found, nil
+}
+
+// toObjectLambda says whether the request is an answer to S3 Object Lambda,
+// whose host has a route in front, not a bucket.
+func (n *naming) toObjectLambda() bool {
+	return n.r.Path == "/WriteGetObjectResponse" && n.r.SigningName == "s3-object-lambda"
 }
 
 // bucket is what the host name says.

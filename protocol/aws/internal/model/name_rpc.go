@@ -13,14 +13,14 @@ func (n *naming) target(candidates []*lineJSON, target string) (Call, error) {
 	if dot < 0 {
 		return Call{}, fmt.Errorf("%w: X-Amz-Target %q names no operation", ErrUnknown, clip(target))
 	}
-	if n.r.Method != http.MethodPost || !isRoot(n.r.Path) {
+	if n.r.Method != http.MethodPost || !n.atRoot(candidates) {
 		return Call{}, fmt.Errorf("%w: X-Amz-Target on something other than POST /", ErrUnknown)
 	}
 	wire := JSON10
 	if strings.HasPrefix(n.r.Header.Get("Content-Type"), "application/x-amz-json-1.1") {
 		wire = JSON11
 	}
-	lines := both(candidates, n.table.index.byTarget[target[:dot]])
+	lines := both(candidates, n.table.index.byTarget[unqualified(target[:dot])])
 	return n.named(lines, target[dot+1:], wire, fmt.Sprintf("X-Amz-Target %q", clip(target)))
 }
 
@@ -33,7 +33,7 @@ func (n *naming) cbor(candidates []*lineJSON, protocol string) (Call, error) {
 	if len(parts) != 5 || parts[0] != "" || parts[1] != "service" || parts[3] != "operation" {
 		return Call{}, fmt.Errorf("%w: the path is not one of the CBOR protocol", ErrUnknown)
 	}
-	lines := both(candidates, n.table.index.byTarget[parts[2]])
+	lines := both(candidates, n.table.index.byTarget[unqualified(parts[2])])
 	return n.named(lines, parts[4], CBOR, fmt.Sprintf("%q", clip(n.r.Path)))
 }
 
@@ -86,7 +86,7 @@ func speaksQuery(lines []*lineJSON) bool {
 // query names a call of the query and ec2 wires. The version tells services
 // of one signing name apart.
 func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
-	if !isRoot(n.r.Path) || n.r.Method != http.MethodPost && n.r.Method != http.MethodGet {
+	if !n.atRoot(candidates) || n.r.Method != http.MethodPost && n.r.Method != http.MethodGet {
 		return Call{}, fmt.Errorf("%w: an Action on something other than GET or POST /", ErrUnknown)
 	}
 	version := first(n.r.Form, n.r.Query, "Version")
@@ -131,4 +131,13 @@ func first(form, query url.Values, key string) string {
 	return query.Get(key)
 }
 
-func isRoot(path string) bool { return path == "" || path == "/" }
+// atRoot says whether the path is one of the wires that have no paths. Older
+// clients of SQS send to the queue's URL: /account/queue.
+func (n *naming) atRoot(candidates []*lineJSON) bool {
+	if n.r.Path == "" || n.r.Path == "/" {
+		return true
+	}
+	parts := strings.Split(n.r.Path, "/")
+	return len(candidates) == 1 && candidates[0].Name == "sqs" &&
+		len(parts) == 3 && parts[1] != "" && parts[2] != ""
+}

@@ -166,6 +166,15 @@ func (r *route) fits(query url.Values) bool {
 			return false
 		}
 	}
+	if r.op.Service.Name != "s3" {
+		return true
+	}
+	// S3 has one path for everything: what it requires makes the operation.
+	for _, name := range r.query {
+		if _, ok := query[name]; !ok {
+			return false
+		}
+	}
 	return true
 }
 

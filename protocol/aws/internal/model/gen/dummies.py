@@ -8,6 +8,7 @@ WORDS = {
     "KvsARN": "arn:aws:cloudfront::123456789012:key-value-store/11111111-2222-3333-4444-555555555555",
     "StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/example",
     "ConsumerARN": "arn:aws:kinesis:us-east-1:123456789012:stream/example/consumer/c:1",
+    "QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/example",
     "graphIdentifier": "g-0123456789", "RequestRoute": "route", "RequestToken": "token",
 }
 

