@@ -26,7 +26,7 @@ type objectPattern struct {
 }
 
 // What an object pattern may begin with, to hold for one kind only.
-var objectKinds = [...]string{"table", "function", "path", "command", "subsystem", "address", "host", "url", "variable"}
+var objectKinds = [...]string{"table", "function", "path", "command", "subsystem", "address", "host", "url", "variable", "arn"}
 
 // isSQL reports whether names of a kind have schemas and quotes. Kinds that
 // are not known here may.
@@ -41,6 +41,9 @@ func newObjectPattern(s string) (objectPattern, error) {
 			o.kind, o.given = kind, rest
 			break
 		}
+	}
+	if o.kind == "arn" {
+		o.given = s // an ARN's name begins with its kind
 	}
 	if o.given == "" {
 		return o, errors.New("is empty")
@@ -85,8 +88,6 @@ func (o *objectPattern) claimKind() string {
 	switch {
 	case o.kind != "":
 		return o.kind
-	case strings.HasPrefix(o.given, "arn:"):
-		return "arn"
 	case !o.sql:
 		return "path"
 	}

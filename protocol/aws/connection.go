@@ -1,0 +1,206 @@
+package aws
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws/internal/model"
+)
+
+// connection is one client's connection. In proxy mode it leads to one host.
+type connection struct {
+	p     *Plugin
+	gate  *protocol.Gate
+	host  string     // that the client CONNECTed to; empty in endpoint mode
+	aws   model.Host // what host says
+	plain bool       // others can read it
+}
+
+const (
+	maxHeader     = 64 << 10 // bytes of a request's headers
+	maxConnect    = 8 << 10  // bytes of a CONNECT request
+	headerTimeout = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
+// enter finds out how the client comes: by TLS or without, as a proxy's client
+// or not. It returns the connection on which HTTP requests follow.
+func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, error) {
+	conn := newPeeked(client)
+	private := c.gate.Private()
+	first, err := conn.in.Peek(1)
+	if err != nil {
+		return nil, fmt.Errorf("the client said nothing: %w", err)
+	}
+	if first[0] == tlsHandshake {
+		config := c.gate.TLS()
+		if config == nil {
+			return nil, errors.New("the client speaks TLS, but the gateway has no certificate")
+		}
+		secure, err := handshake(ctx, conn, config)
+		if err != nil {
+			return nil, err
+		}
+		if secure.ConnectionState().NegotiatedProtocol == "h2" {
+			return secure, nil
+		}
+		conn, private = newPeeked(secure), true
+	}
+	if start, _ := conn.in.Peek(len("CONNECT ")); string(start) == "CONNECT " {
+		return c.tunnel(ctx, conn)
+	}
+	if c.plain = !private; c.plain && !c.p.config.Plaintext {
+		c.turnAway(conn, http.StatusBadRequest, "this gateway takes requests by TLS only: use https")
+		return nil, errors.New("the client came without TLS")
+	}
+	return conn, nil
+}
+
+const tlsHandshake = 0x16 // the type of the first record, RFC 8446, section 5.1
+
+func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, error) {
+	config = config.Clone()
+	config.NextProtos = []string{"h2", "http/1.1"}
+	secure := tls.Server(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return secure, nil
+}
+
+// tunnel answers a CONNECT request, for hosts of AWS that belong to the target.
+func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error) {
+	limited := &io.LimitedReader{R: conn.in, N: maxConnect}
+	// One byte at a time, lest the TLS handshake that follows be swallowed.
+	r, err := http.ReadRequest(bufio.NewReaderSize(onebyte{limited}, 16))
+	if err != nil {
+		return nil, fmt.Errorf("the CONNECT request cannot be read: %w", err)
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	known, ok := model.Host{}, false
+	if err == nil && port == "443" {
+		known, ok = c.p.table.ParseHost(host)
+	}
+	switch {
+	case c.p.leaves == nil:
+		c.turnAway(conn, http.StatusMethodNotAllowed, "this gateway is no proxy: it has no authority for certificates; use AWS_ENDPOINT_URL")
+		return nil, errors.New("the client asked for a proxy, which the gateway is not")
+	case !ok:
+		c.turnAway(conn, http.StatusForbidden, "this gateway is a proxy for AWS's hosts only, at port 443")
+		return nil, fmt.Errorf("the client asked for %s, which is no host of AWS", protocol.Visible(r.Host))
+	}
+	certificate, err := c.p.leaves.Certificate(strings.ToLower(host))
+	if err != nil {
+		c.turnAway(conn, http.StatusForbidden, "this gateway's authority does not vouch for that host")
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	c.host, c.aws = strings.ToLower(host), known
+	return handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
+}
+
+// turnAway answers a client that will not be served.
+func (c *connection) turnAway(conn net.Conn, status int, words string) {
+	_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+		status, http.StatusText(status), len(words)+1, words)
+}
+
+// serve answers requests until the connection ends, and returns when nothing
+// of it runs any more.
+func (c *connection) serve(ctx context.Context, conn net.Conn) error {
+	line := &oneConn{conn: conn, closed: make(chan struct{})}
+	var running sync.WaitGroup
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Done()
+			c.handle(w, r)
+		}),
+		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog:    log.New(debugLog{c.gate.Logger()}, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed {
+				line.Close()
+			}
+		},
+	}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	err := server.Serve(line)
+	stop()
+	server.Close()
+	running.Wait()
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// debugLog takes what net/http says of clients that break off.
+type debugLog struct{ to *slog.Logger }
+
+func (l debugLog) Write(b []byte) (int, error) {
+	l.to.Debug("http", "message", protocol.Visible(string(bytes.TrimSpace(b))))
+	return len(b), nil
+}
+
+// oneConn is a listener that has one connection and then waits for its end.
+type oneConn struct {
+	conn   net.Conn
+	once   sync.Once
+	taken  bool
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if !l.taken {
+		l.taken = true
+		return l.conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// peeked is a connection whose first bytes can be looked at.
+type peeked struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func newPeeked(conn net.Conn) *peeked { return &peeked{conn, bufio.NewReaderSize(conn, 16)} }
+
+// Read implements net.Conn.
+func (c *peeked) Read(b []byte) (int, error) {
+	if c.in.Buffered() > 0 || len(b) < 16 {
+		return c.in.Read(b)
+	}
+	return c.Conn.Read(b)
+}
+
+// onebyte reads one byte at a time.
+type onebyte struct{ io.Reader }
+
+func (r onebyte) Read(b []byte) (int, error) { return r.Reader.Read(b[:min(len(b), 1)]) }

@@ -1,0 +1,76 @@
+package aws
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws/internal/model"
+	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
+)
+
+// events sends a stream of events, each as it comes.
+func (k *call) events(x *protocol.Exchange, resp *http.Response) error {
+	if err := k.head(x, resp, -1); err != nil {
+		return err
+	}
+	flush := http.NewResponseController(k.w)
+	frames := wire.NewFrames(resp.Body, int(k.p.config.MaxBody))
+	output := k.name.Operation.Output
+	for {
+		frame, err := frames.Next()
+		if err == io.EOF {
+			return sent(x.End(outcomeOf(resp, "", "")))
+		}
+		if err != nil {
+			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
+			return sent(errNoAnswer)
+		}
+		raw, sensitive, edits, err := k.event(frame, output)
+		if err != nil {
+			k.s.Logger().Error("an event cannot be masked; the stream is broken off", "operation", x.Name(), "error", err)
+			_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("InternalFailure", errUnmasked.Error())}, protocol.Outcome{Result: protocol.Aborted, Text: "an event could not be masked"})
+			return nil
+		}
+		if err := x.Emit(protocol.Part{Kind: "event", Data: raw, Units: 1, Withheld: sensitive, Masked: edits}); err != nil {
+			if denied, ok := errors.AsType[*protocol.Denied](err); ok {
+				_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("AccessDeniedException", denied.Error()), Content: -1}, protocol.Outcome{Result: protocol.Aborted, Text: "more than is allowed"})
+				return nil
+			}
+			return k.brokenOff(x, err)
+		}
+		_ = flush.Flush()
+	}
+}
+
+// event returns a message as the client gets it: with what must not be seen
+// hidden, in how many places, and whether the record leaves its content out.
+func (k *call) event(frame *wire.Frame, output *model.Shape) (raw []byte, sensitive bool, hidden int, err error) {
+	masks := k.s.Masks()
+	columns := k.columns(masks)
+	var edits []wire.Edit
+	_, err = wire.Event(output, k.name.Wire, frame, func(l wire.Leaf) error {
+		edit, hide, err := hideLeaf(masks, columns, l, frame.Payload)
+		if hide {
+			edits = append(edits, edit)
+		}
+		sensitive = sensitive || l.Sensitive && l.Value != ""
+		return err
+	})
+	if err != nil {
+		if masks.Detects() || len(columns) > 0 {
+			return nil, true, 0, err
+		}
+		return frame.Raw, true, 0, nil
+	}
+	if len(edits) == 0 {
+		return frame.Raw, sensitive, 0, nil
+	}
+	payload, err := wire.Rewrite(frame.Payload, edits)
+	if err != nil {
+		return nil, true, 0, err
+	}
+	return frame.Replace(payload), sensitive, len(edits), nil
+}

@@ -1,0 +1,70 @@
+package aws
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// route is where a request is meant for, as its host and path say.
+type route struct {
+	target  string // empty: the listener's only one
+	service string // that a base path names
+	bucket  string // that a host name below the gateway's own names
+	base    string // the part of the escaped path that is the gateway's
+}
+
+// The base paths. No bucket's name begins with a dot.
+const (
+	targetBase  = "/.target/"  // and the target's name
+	serviceBase = "/.service/" // and the service's name
+)
+
+// routeOf takes the gateway's own parts off a request's address. It reads only.
+func (p *Plugin) routeOf(c *connection, r *http.Request) route {
+	var to route
+	if c.host != "" {
+		return to // the host says it all
+	}
+	path := r.URL.EscapedPath()
+	rest := path
+	for _, one := range []struct {
+		prefix string
+		value  *string
+	}{{targetBase, &to.target}, {serviceBase, &to.service}} {
+		if after, ok := strings.CutPrefix(rest, one.prefix); ok {
+			name, _, _ := strings.Cut(after, "/")
+			if plain, err := url.PathUnescape(name); err == nil {
+				*one.value, rest = plain, after[len(name):]
+			}
+		}
+	}
+	to.base = path[:len(path)-len(rest)]
+	host := strings.ToLower(r.Host)
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	for _, own := range p.config.Hosts {
+		if bucket, ok := strings.CutSuffix(host, "."+own); ok && bucket != "" {
+			to.bucket = bucket
+		}
+	}
+	return to
+}
+
+// cut takes the base path off a request, and puts the bucket of its host in
+// front of its path instead.
+func (to *route) cut(r *http.Request) {
+	path := strings.TrimPrefix(r.URL.EscapedPath(), to.base)
+	if path == "" {
+		path = "/"
+	}
+	if to.bucket != "" {
+		path = "/" + url.PathEscape(to.bucket) + path
+		to.bucket = ""
+	}
+	if plain, err := url.PathUnescape(path); err == nil {
+		r.URL.Path, r.URL.RawPath = plain, path
+	}
+}

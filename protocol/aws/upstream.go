@@ -1,0 +1,226 @@
+package aws
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws/internal/sigv4"
+)
+
+// upstream is a session's way to its target: connections and credentials.
+type upstream struct {
+	p    *Plugin
+	s    *protocol.Session
+	http *http.Transport
+
+	mu    sync.Mutex // held while credentials are fetched
+	login Login
+	creds Credentials // those that calls are signed with
+}
+
+// upstreamOf returns the session's upstream, which ends with the session.
+func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u := p.targets[s.ID()]; u != nil {
+		return u, nil
+	}
+	settings, err := clientTLS(s.Target())
+	if err != nil {
+		return nil, &protocol.Failure{Public: "the connection to the target is not set up right", Err: err}
+	}
+	u := &upstream{p: p, s: s}
+	u.http = &http.Transport{
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return s.Dial(ctx, protocol.Endpoint{Address: address})
+		},
+		TLSClientConfig: settings, TLSHandshakeTimeout: 10 * time.Second,
+		DisableCompression: true, MaxIdleConnsPerHost: 32, IdleConnTimeout: 30 * time.Second, ExpectContinueTimeout: time.Second,
+		ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: 256 << 10,
+		Protocols: new(http.Protocols),
+	}
+	u.http.Protocols.SetHTTP1(true)
+	p.targets[s.ID()] = u
+	context.AfterFunc(s.Context(), func() {
+		p.mu.Lock()
+		delete(p.targets, s.ID())
+		p.mu.Unlock()
+		u.http.CloseIdleConnections()
+	})
+	return u, nil
+}
+
+// clientTLS returns the settings for TLS with a target.
+func clientTLS(t protocol.Target) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.TLS.ServerName}
+	if t.TLS.CAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(t.TLS.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", t.TLS.CAFile)
+	}
+	return c, nil
+}
+
+// renewBefore is how long before their end credentials are replaced.
+const renewBefore = 5 * time.Minute
+
+// credentials returns what calls of the session are signed with now.
+func (u *upstream) credentials(ctx context.Context) (sigv4.Credentials, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now := time.Now(); u.creds.AccessKeyID == "" || !u.creds.Expires.IsZero() && now.Add(renewBefore).After(u.creds.Expires) {
+		login, err := u.p.config.Login(ctx, u.s.Principal(), u.s.Target())
+		if err == nil && (login.Credentials.AccessKeyID == "" || login.Credentials.SecretAccessKey.Empty()) {
+			err = errors.New("Config.Login returned no credentials")
+		}
+		creds := login.Credentials
+		if err == nil && login.Role.ARN != "" {
+			creds, err = u.assume(ctx, login)
+		}
+		if err != nil {
+			return sigv4.Credentials{}, &protocol.Failure{Public: "the gateway has no credentials for the target", Err: err}
+		}
+		u.login, u.creds = login, creds
+	}
+	return signing(u.creds), nil
+}
+
+func signing(c Credentials) sigv4.Credentials {
+	return sigv4.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey.Reveal(), SessionToken: c.SessionToken.Reveal()}
+}
+
+// assume assumes the session's role. The call is recorded as the gateway's own.
+func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
+	who, role := u.s.Principal(), l.Role
+	region := role.Region
+	if region == "" {
+		region = "us-east-1"
+	}
+	life := role.Life
+	if life == 0 {
+		life = time.Hour
+	}
+	form := url.Values{
+		"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {role.ARN}, "RoleSessionName": {name64(u.s.ID())},
+		"SourceIdentity": {name64(who.String())}, "DurationSeconds": {strconv.Itoa(int(life / time.Second))},
+	}
+	if role.ExternalID != "" {
+		form.Set("ExternalId", role.ExternalID)
+	}
+	if role.Tags != nil {
+		tags := maps.Clone(role.Tags)
+		tags["sallyport:principal"], tags["sallyport:session"] = tagValue(who.String()), tagValue(u.s.ID())
+		if who.OnBehalfOf != "" {
+			tags["sallyport:on-behalf-of"] = tagValue(who.OnBehalfOf)
+		}
+		for i, key := range slices.Sorted(maps.Keys(tags)) {
+			form.Set(fmt.Sprintf("Tags.member.%d.Key", i+1), key)
+			form.Set(fmt.Sprintf("Tags.member.%d.Value", i+1), tags[key])
+		}
+	}
+	service, err := u.p.table.Service("sts")
+	if err != nil {
+		return Credentials{}, err
+	}
+	at, region, err := u.endpoint(service, region)
+	if err != nil {
+		return Credentials{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/", strings.NewReader(form.Encode()))
+	if err != nil {
+		return Credentials{}, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	if _, err := sigv4.Sign(r, signing(l.Credentials), "sts", region, sha256Hex([]byte(form.Encode())), time.Now()); err != nil {
+		return Credentials{}, err
+	}
+	list, err := u.s.Begin(ctx, nil, protocol.Operation{
+		Verb: "sts:AssumeRole", Origin: protocol.OriginGateway, Effects: protocol.Credential,
+		Text: "sts:AssumeRole RoleArn=" + role.ARN + " SourceIdentity=" + form.Get("SourceIdentity") + " RoleSessionName=" + form.Get("RoleSessionName"),
+		Objects: []protocol.Object{{Kind: "arn", Name: role.ARN, Effects: protocol.Credential}},
+	})
+	if err != nil {
+		return Credentials{}, err
+	}
+	c, outcome, err := u.ask(r)
+	_ = list[0].End(outcome)
+	return c, err
+}
+
+// ask sends AssumeRole and reads the answer, which is in no record.
+func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
+	resp, err := u.http.RoundTrip(r)
+	if err != nil {
+		return Credentials{}, protocol.Outcome{Text: "no answer"}, fmt.Errorf("sts:AssumeRole: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return Credentials{}, protocol.Outcome{Text: "the answer broke off"}, fmt.Errorf("sts:AssumeRole: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct {
+			Code    string `xml:"Error>Code"`
+			Message string `xml:"Error>Message"`
+		}
+		_ = xml.Unmarshal(body, &e)
+		o := protocol.Outcome{Result: protocol.Failed, Code: e.Code, Text: clip(e.Message, 400)}
+		return Credentials{}, o, fmt.Errorf("sts:AssumeRole: status %d, %s: %s", resp.StatusCode, protocol.Visible(e.Code), o.Text)
+	}
+	var a struct {
+		ID      string    `xml:"AssumeRoleResult>Credentials>AccessKeyId"`
+		Secret  string    `xml:"AssumeRoleResult>Credentials>SecretAccessKey"`
+		Token   string    `xml:"AssumeRoleResult>Credentials>SessionToken"`
+		Expires time.Time `xml:"AssumeRoleResult>Credentials>Expiration"`
+	}
+	if err := xml.Unmarshal(body, &a); err != nil || a.ID == "" || a.Secret == "" || a.Token == "" || a.Expires.IsZero() {
+		return Credentials{}, protocol.Outcome{Result: protocol.Failed, Text: "no credentials in the answer"}, errors.New("sts:AssumeRole: the answer holds no credentials")
+	}
+	return Credentials{AccessKeyID: a.ID, SecretAccessKey: NewSecret(a.Secret), SessionToken: NewSecret(a.Token), Expires: a.Expires},
+		protocol.Outcome{Result: protocol.OK, Text: "role assumed as " + a.ID}, nil
+}
+
+// name64 makes of s what STS takes as a session's name or source identity: 2
+// to 64 letters, digits and _+=,.@-.
+func name64(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r)) {
+			return r
+		}
+		return '-'
+	}, s)
+	return (s + "--")[:max(2, min(len(s), 64))]
+}
+
+// tagValue makes of s what IAM takes as a tag's value.
+func tagValue(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.:/=+-@ ", r)) {
+			return r
+		}
+		return '-'
+	}, s)
+	return s[:min(len(s), 256)]
+}
