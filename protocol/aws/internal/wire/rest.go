@@ -23,6 +23,7 @@ var carriage = map[string]bool{
 	"X-Amz-Region-Set": true, "X-Amz-S3session-Token": true,
 	"X-Amz-Request-Id": true, "X-Amz-Id-2": true, "X-Amz-Requestid": true, "X-Amz-Crc32": true,
 	"X-Amz-Cf-Id": true, "X-Amz-Cf-Pop": true, "X-Amz-Apigw-Id": true, "X-Amz-Bucket-Region": true,
+	"X-Amzn-Requestid": true, "X-Amzn-Errortype": true, "X-Amzn-Trace-Id": true, "X-Amzn-Query-Mode": true, "X-Amzn-Query-Error": true,
 }
 
 // parameters reads what a REST request has outside of its body.
@@ -162,7 +163,7 @@ func (s *walk) headers(shape *model.Shape, header http.Header) error {
 			err = s.header(a.under(m), m, values)
 		} else if m, key := prefixed(shape, name); m != nil {
 			err = s.keyed(a.under(m), key, values)
-		} else if strings.HasPrefix(name, "X-Amz-") && !carriage[name] {
+		} else if (strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Amzn-")) && !carriage[name] && !strings.HasPrefix(name, "X-Amzn-Remapped-") {
 			err = s.several(a.near(name), values)
 		}
 		if err != nil {
@@ -225,7 +226,8 @@ func locate(shape *model.Shape, where model.Location, name string, fold bool) *m
 	return nil
 }
 
-// prefixed is the map whose keys are headers like that, and its key.
+// prefixed is the map whose keys are headers like that, and its key, in lower
+// case: HTTP does not tell.
 func prefixed(shape *model.Shape, name string) (*model.Member, string) {
 	if shape == nil {
 		return nil, ""
@@ -235,8 +237,12 @@ func prefixed(shape *model.Shape, name string) (*model.Member, string) {
 		if m.Location != model.InHeaders || m.Shape == nil || m.WireName == "" {
 			continue
 		}
-		if n := len(m.WireName); len(name) > n && strings.EqualFold(name[:n], m.WireName) {
-			return m, name[n:]
+		n := len(m.WireName)
+		if m.WireName == m.Name && !carriage[name] {
+			n = 0 // one operation takes all headers: its prefix is empty
+		}
+		if len(name) > n && strings.EqualFold(name[:n], m.WireName[:n]) {
+			return m, strings.ToLower(name[n:])
 		}
 	}
 	return nil, ""

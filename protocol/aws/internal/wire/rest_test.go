@@ -38,9 +38,9 @@ func TestREST(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, []string{"Bucket=x", "Key=a/b", "Zone=z unknown", "Max=3", "Names[0]=a", "Names[1]=b", "other=1 unknown", "other=2 unknown",
-		"Context.a[0]=1", "Context.a[1].b=c", "Customer=k sensitive", `Metadata["One"]=One key`, `Metadata["One"]=1`, `Metadata["Two"]=Two key`, `Metadata["Two"]=2`, `Metadata["Two"]=3`,
+		"Context.a[0]=1", "Context.a[1].b=c", "Customer=k sensitive", `Metadata["one"]=one key`, `Metadata["one"]=1`, `Metadata["two"]=two key`, `Metadata["two"]=2`, `Metadata["two"]=3`,
 		"X-Amz-New=n unknown", "Attributes[0]=a", "Attributes[1]=b", "Attributes[2]=c", "Body=b", "Max=1 unknown"}, got)
-	require.Equal(t, []string{"Zone", "other", "other", "other", `Metadata["Two"]`, "X-Amz-New", "Max"}, r.UnknownPaths)
+	require.Equal(t, []string{"Zone", "other", "other", "other", `Metadata["two"]`, "X-Amz-New", "Max"}, r.UnknownPaths)
 	require.Equal(t, 5, r.Unknown)
 	require.Equal(t, 2, r.Duplicates)
 
