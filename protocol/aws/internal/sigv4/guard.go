@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// DefaultGuardSize is how many signatures a [Guard] remembers where it isn't told: about 40 MB when full.
+// DefaultGuardSize is how many signatures a [Guard] remembers where it isn't told: about 50 MB when full.
 const DefaultGuardSize = 1 << 20
 
 // Guard remembers signatures until they end, so that a call isn't made twice with one of them. It is for one gateway:

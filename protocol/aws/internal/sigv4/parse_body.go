@@ -63,8 +63,10 @@ func (c *Claim) readPayload(r *http.Request, query []pair) error {
 		c.Payload = StreamingSignedTrailer
 	case strings.HasPrefix(declared, "STREAMING-AWS4-ECDSA"):
 		return ErrSigV4A
+	case declared == "STREAMING-AWS4-HMAC-SHA256-EVENTS":
+		return fmt.Errorf("%w: a stream of signed events, which would have to be signed anew event by event", ErrUnsupported)
 	case strings.HasPrefix(declared, "STREAMING-"):
-		return fmt.Errorf("%w: a stream of signed events, or another unknown kind of streaming", ErrUnsupported)
+		return fmt.Errorf("%w: an unknown kind of streaming in X-Amz-Content-Sha256", ErrUnsupported)
 	default:
 		n, err := hex.Decode(c.PayloadHash[:], []byte(declared[:min(len(declared), signatureHex)]))
 		if err != nil || n != len(c.PayloadHash) || len(declared) != signatureHex || strings.ToLower(declared) != declared {

@@ -87,7 +87,7 @@ func checkHoisted(r *http.Request, query []pair) error {
 		}
 		lower := strings.ToLower(p.name)
 		value, _ := decode(p.value, false)
-		if seen[lower] || len(r.Header.Values(p.name)) > 0 || !isToken(p.name) || strings.ContainsFunc(value, control) ||
+		if seen[lower] || len(r.Header.Values(p.name)) > 0 || !isUnreserved(p.name) || strings.ContainsFunc(value, control) ||
 			lower == "x-amz-trailer" || lower == "x-amz-decoded-content-length" {
 			return fmt.Errorf("%w: %.64q in the query can't stand for a header", ErrMalformed, p.name)
 		}
