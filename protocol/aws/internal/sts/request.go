@@ -106,7 +106,8 @@ func webIdentity(p *parameters) (Request, error) {
 	r := &AssumeRoleWithWebIdentity{}
 	role := p.required("RoleArn")
 	r.Session = p.required("RoleSessionName")
-	token := p.required("WebIdentityToken")
+	// Clients send the file as it is, and "echo" ends it with a line end.
+	token := strings.TrimRight(p.required("WebIdentityToken"), "\r\n")
 	r.Provider = p.one("ProviderId")
 	duration := p.one("DurationSeconds")
 	p.nothingElse()

@@ -37,6 +37,10 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, ActionAssumeRoleWithWebIdentity, r.Action())
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", w, w, w, *w), "hush")
 
+	r, err = Parse(form("WebIdentityToken", "eyJ.hush-hush.x\r\n"))
+	require.NoError(t, err)
+	assert.Equal(t, "eyJ.hush-hush.x", r.(*AssumeRoleWithWebIdentity).Token.Reveal())
+
 	r, err = Parse(form())
 	require.NoError(t, err)
 	assert.Zero(t, r.(*AssumeRoleWithWebIdentity).Duration)
