@@ -107,11 +107,14 @@ func targetGone(t testing.TB, p *Plugin) {
 	case errors.Is(err, context.DeadlineExceeded):
 		t.Errorf("the target left in the middle of a result, and the client waits for ever")
 	}
-	if !becomes(s.p.patience()/4, func() bool { return s.count(recorder.KindSessionClosed) == 1 }) {
+	if !p.Shared && !becomes(s.p.patience()/4, func() bool { return s.count(recorder.KindSessionClosed) == 1 }) {
 		t.Errorf("the session stays open although its target left")
 	}
 	conn.Close()
 	c.Close()
+	if !becomes(s.p.patience(), func() bool { return s.count(recorder.KindSessionClosed) == 1 }) {
+		t.Errorf("the session stays open although its client left")
+	}
 	list := s.ops()
 	last := list[len(list)-1]
 	if last.Outcome != nil && last.Outcome.Result != protocol.Unknown && last.Outcome.Result != protocol.Failed {

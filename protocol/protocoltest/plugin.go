@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/approve"
+	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/mask"
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -61,6 +62,14 @@ type Plugin struct {
 	// Goodbye is what the plugin may send to leave a target whose session
 	// failed, such as PostgreSQL's Terminate message. Optional.
 	Goodbye []byte
+	// Identify are authenticators of the plugin's own, such as one that knows
+	// the credentials which it has handed out. They are asked after the kit's.
+	// Optional.
+	Identify []identity.Authenticator
+	// Shared says that sessions belong to credentials and not to connections,
+	// see protocol.Route: one outlives the target's connection, and for a
+	// moment its last client's. Optional.
+	Shared bool
 	// Answers says that the transport to the target answers some messages by
 	// itself, as SSH's does the close of a channel. What it sends while the
 	// record is failing is let pass then, and nothing after that. Optional.

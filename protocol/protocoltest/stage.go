@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/mask"
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/proxy"
@@ -43,8 +44,8 @@ func start(t testing.TB, p *Plugin, masks ...mask.Rule) *stage {
 		t.Fatalf("protocoltest: %v", err)
 	}
 	s.Gateway = proxytest.Start(t, func(b *proxy.Builder) *proxy.Builder {
-		return b.Identify(s.mint).Mask(masks...).Approve(p.Rules, s.people).
-			Limits(proxy.Limits{Drain: time.Second}).
+		return b.Identify(append([]identity.Authenticator{s.mint}, p.Identify...)...).Mask(masks...).Approve(p.Rules, s.people).
+			Limits(proxy.Limits{Drain: time.Second, Linger: 100 * time.Millisecond}).
 			ListenOn(&wiredListener{ln, s.front}, p.New(), target)
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
