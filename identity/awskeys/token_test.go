@@ -48,6 +48,35 @@ func TestEachByteCounts(t *testing.T) {
 	}
 }
 
+// A token has one spelling: the bits that its last character has to spare are
+// none that anyone may choose.
+func TestOneSpelling(t *testing.T) {
+	i := issuer(t, newKey(t))
+	for _, name := range []string{"a", "ab", "abc"} {
+		who := coder()
+		who.Principal.Name = name
+		c := issue(t, i, who)
+		token, good := c.SessionToken(), 0
+		for _, b := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+			if _, _, err := ask(t, i, c.AccessKeyID, token[:len(token)-1]+string(b)); err == nil {
+				good++
+			}
+		}
+		assert.Equal(t, 1, good, name)
+	}
+}
+
+// Two tokens of one access key, which no issuer makes, have two secrets.
+func TestSecretIsTheTokens(t *testing.T) {
+	i, id := issuer(t, newKey(t)), newAccessKeyID()
+	plain := []byte(`{"i":"x","s":"y","m":"z","e":99999999999}`)
+	one, _, err := ask(t, i, id, i.keys[0].seal(id, plain))
+	require.NoError(t, err)
+	two, _, err := ask(t, i, id, i.keys[0].seal(id, plain))
+	require.NoError(t, err)
+	assert.NotEqual(t, one, two)
+}
+
 func TestRefused(t *testing.T) {
 	i := issuer(t, newKey(t))
 	c, other := issue(t, i, coder()), issue(t, i, coder())

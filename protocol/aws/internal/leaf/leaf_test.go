@@ -233,6 +233,19 @@ func TestStolenKey(t *testing.T) {
 	}
 }
 
+// Nor can a thief make another authority, to go on with when this one is gone.
+func TestNoAuthorityBelow(t *testing.T) {
+	ca := authority(t, time.Hour)
+	parent, err := x509.ParseCertificate(ca.Certificate[0])
+	require.NoError(t, err)
+	below := signed(t, parent, ca.PrivateKey, isCA)
+	belowCert, err := x509.ParseCertificate(below.Certificate[0])
+	require.NoError(t, err)
+	made := signed(t, belowCert, below.PrivateKey, func(c *x509.Certificate) { c.DNSNames = []string{"s3.amazonaws.com"} })
+	made.Certificate = append(made.Certificate, below.Certificate[0])
+	require.Error(t, shake(t, &made, trust(t, ca), "s3.amazonaws.com"))
+}
+
 func FuzzName(f *testing.F) {
 	for _, s := range []string{"s3.amazonaws.com", "A.b", "*.x", "1.2.3.4", "\xff.com", "x-.y"} {
 		f.Add(s)
