@@ -233,7 +233,7 @@ func TestStolenKey(t *testing.T) {
 	}
 }
 
-// Nor can a thief make another authority, to go on with when this one is gone.
+// Nor can a thief make another authority with it.
 func TestNoAuthorityBelow(t *testing.T) {
 	ca := authority(t, time.Hour)
 	parent, err := x509.ParseCertificate(ca.Certificate[0])
