@@ -59,10 +59,13 @@ func canonicalRequest(r *http.Request, service string, query []pair, signed []st
 	return append(dst, payload...), nil
 }
 
-// rawPath is the path as it was on the wire: RawPath where the default encoding would give another.
+// rawPath is the path as it was on the wire: RawPath where the default encoding would give another. As in net/url,
+// Path counts where RawPath is not an encoding of it.
 func rawPath(r *http.Request) string {
 	if r.URL.RawPath != "" {
-		return r.URL.RawPath
+		if plain, err := decode(r.URL.RawPath, false); err == nil && plain == r.URL.Path {
+			return r.URL.RawPath
+		}
 	}
 	return r.URL.EscapedPath()
 }

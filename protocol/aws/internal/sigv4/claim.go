@@ -67,12 +67,12 @@ type Claim struct {
 	// SignedHeaders are the names, lower case, sorted, each once.
 	SignedHeaders []string
 	// Signature is 32 bytes.
-	Signature []byte
+	Signature []byte `json:"-"`
 	// Presigned says that the signature was in the query; it is valid from Time for Expires.
 	Presigned bool
 	Expires   time.Duration
 	// SessionToken is what came with the access key, from header or query.
-	SessionToken string
+	SessionToken string `json:"-"`
 	// Payload says how the body is signed, PayloadHash has its SHA-256 where Payload is Hashed.
 	Payload     Payload
 	PayloadHash [32]byte

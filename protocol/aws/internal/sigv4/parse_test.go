@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -226,9 +227,15 @@ func TestClaimHidesSecrets(t *testing.T) {
 	c, err := sigv4.Parse(r)
 	require.NoError(t, err)
 	cred := sigv4.Credentials{AccessKeyID: clientKey, SecretAccessKey: clientSecret, SessionToken: clientToken}
+	resign := sigv4.Resign{SecretAccessKey: clientSecret, Region: "r", Service: "s3", Time: signedAt, Seed: c.Signature}
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "claim", c, "pointer", &c, "credentials", cred)
-	all := log.String() + fmt.Sprintf("%v %+v %#v %s %x %d %v %#v %v %+v %#v %q", c, c, c, c, c, c, &c, &c, cred, cred, &cred, cred)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "claim", c, "pointer", &c, "credentials", cred, "resign", resign)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "claim", c, "pointer", &c, "credentials", &cred, "resign", &resign)
+	text, err := json.Marshal([]any{c, cred, resign})
+	require.NoError(t, err)
+	log.Write(text)
+	all := log.String() + fmt.Sprintf("%v %+v %#v %s %x %d %v %#v %v %+v %#v %q", c, c, c, c, c, c, &c, &c, cred, cred, &cred, cred) +
+		fmt.Sprintf("%v %+v %#v %s", resign, &resign, resign, resign)
 	assert.Contains(t, all, clientKey)
 	for _, secret := range []string{clientSecret, clientToken, fmt.Sprintf("%x", c.Signature), fmt.Sprint(c.Signature), fmt.Sprintf("%x", clientToken)} {
 		assert.NotContains(t, all, secret)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"time"
 )
 
@@ -19,14 +20,22 @@ type Piece struct {
 	Wire []byte
 }
 
-// Resign says how signed chunks are signed for the target: with the credentials and in the scope of the request that
-// carries them, from the signature that [Sign] returned.
+// Resign says how signed chunks are signed for the target: with the credentials, in the scope and at the time that the
+// request was signed with that carries them, from the signature that [Sign] returned. It prints without its secrets.
 type Resign struct {
-	SecretAccessKey string
+	SecretAccessKey string `json:"-"`
 	Region, Service string
 	Time            time.Time
-	Seed            []byte
+	Seed            []byte `json:"-"`
 }
+
+// Format prints the scope alone, whatever the verb.
+func (r Resign) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprint(s, "sigv4: chunks signed for ", scope(r.Time.UTC().Format(dateFormat), r.Region, r.Service))
+}
+
+// LogValue is the scope alone.
+func (r Resign) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // Reader proves a body while it passes. Nothing that it hands out is unproven: a signed chunk comes out when its
 // signature is right; of a body whose hash was signed at least the last byte, and up to 64 KiB, is held back until

@@ -17,7 +17,9 @@ import (
 
 // Credentials sign requests. They print without their secrets.
 type Credentials struct {
-	AccessKeyID, SecretAccessKey, SessionToken string
+	AccessKeyID     string
+	SecretAccessKey string `json:"-"`
+	SessionToken    string `json:"-"`
 }
 
 // String is the access key's id alone.
