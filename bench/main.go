@@ -28,6 +28,14 @@
 //     and several at a time: commands per second, latency, CPU time.
 //   - Idle connections and idle commands: memory for each.
 //
+// With AWS, over plain HTTP on all legs, where the relay is the standard
+// library's reverse proxy:
+//
+//   - An S3 object, sent and fetched: MB/s, CPU time per GiB, and how far the
+//     memory of the process in the middle grows.
+//   - A small call of DynamoDB, one after the other and several at a time:
+//     calls per second, latency, CPU time.
+//
 // And the disk: fdatasync latency where the journals are. A tmpfs is refused.
 package main
 
@@ -76,19 +84,20 @@ func (c *config) wanted(name string) bool {
 const (
 	partPostgres = "postgres"
 	partSSH      = "ssh"
+	partAWS      = "aws"
 )
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	var c config
-	flag.StringVar(&c.part, "only", "", "run only this `part`, postgres or ssh; empty means both")
-	flag.DurationVar(&c.duration, "duration", 6*time.Second, "of one run of pgbench, and of commands over SSH")
+	flag.StringVar(&c.part, "only", "", "run only this `part`, postgres, ssh or aws; empty means all")
+	flag.DurationVar(&c.duration, "duration", 6*time.Second, "of one run of pgbench, of commands over SSH and of calls of AWS")
 	flag.IntVar(&c.rounds, "rounds", 3, "how often every leg runs")
-	flag.IntVar(&c.few, "clients", 8, "clients for CPU and latency; commands over SSH at a time")
+	flag.IntVar(&c.few, "clients", 8, "clients for CPU and latency; commands over SSH, and calls of AWS, at a time")
 	flag.IntVar(&c.many, "many", 64, "clients for throughput")
 	flag.IntVar(&c.rows, "rows", 1_000_000, "rows of the bulk table, a multiple of 100,000")
-	flag.IntVar(&c.file, "file", 1024, "size of the file that scp and sftp move, in MiB")
+	flag.IntVar(&c.file, "file", 1024, "size of the file or object that is moved, in MiB")
 	flag.IntVar(&c.idle, "idle", 200, "idle SSH sessions whose memory is measured")
 	flag.StringVar(&c.cipher, "cipher", xssh.CipherAES128GCM, "the `cipher` of all SSH connections, by OpenSSH's name")
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "where databases, files and journals are made; no tmpfs")
@@ -98,8 +107,8 @@ func main() {
 	flag.StringVar(&c.profile, "profile", "", "write CPU profiles of the gateways, and of the SSH relay, into this `directory`; profiling costs a little itself")
 	flag.BoolVar(&c.skipBulk, "no-bulk", false, "PostgreSQL: leave out the bulk runs")
 	flag.BoolVar(&c.skipTx, "no-pgbench", false, "PostgreSQL: leave out the pgbench runs")
-	flag.BoolVar(&c.skipFiles, "no-files", false, "SSH: leave out scp and sftp")
-	flag.BoolVar(&c.skipExec, "no-exec", false, "SSH: leave out the commands")
+	flag.BoolVar(&c.skipFiles, "no-files", false, "SSH, AWS: leave out files and objects")
+	flag.BoolVar(&c.skipExec, "no-exec", false, "SSH, AWS: leave out commands and small calls")
 	flag.BoolVar(&c.skipIdle, "no-idle", false, "SSH: leave out the idle sessions")
 	flag.Parse()
 	if err := c.check(); err != nil {
@@ -115,8 +124,8 @@ func main() {
 
 func (c *config) check() error {
 	switch {
-	case c.part != "" && c.part != partPostgres && c.part != partSSH:
-		return fmt.Errorf("unknown -only %q; there are postgres and ssh", c.part)
+	case !slices.Contains([]string{"", partPostgres, partSSH, partAWS}, c.part):
+		return fmt.Errorf("unknown -only %q; there are postgres, ssh and aws", c.part)
 	case c.rounds < 1 || c.rows < 100_000 || c.rows%100_000 != 0 || c.duration < time.Second:
 		return errors.New("rounds must be at least 1, rows a multiple of 100000, duration at least 1s")
 	case c.few < 1 || c.many < 1 || c.file < 1 || c.idle < 1:
@@ -131,13 +140,14 @@ func run(ctx context.Context, c config) (err error) {
 		return err
 	}
 	r.header(os.Stdout)
-	if c.part != partSSH {
-		if err := runPostgres(ctx, c, r); err != nil {
-			return err
+	for _, part := range []struct {
+		name string
+		run  func(context.Context, config, *report) error
+	}{{partPostgres, runPostgres}, {partSSH, runSSH}, {partAWS, runAWS}} {
+		if c.part != "" && c.part != part.name {
+			continue
 		}
-	}
-	if c.part != partPostgres {
-		if err := runSSH(ctx, c, r); err != nil {
+		if err := part.run(ctx, c, r); err != nil {
 			return err
 		}
 	}
@@ -195,4 +205,21 @@ func runSSH(ctx context.Context, c config, r *report) (err error) {
 		return nil
 	}
 	return b.idling(ctx, r)
+}
+
+func runAWS(ctx context.Context, c config, r *report) (err error) {
+	b, err := newAWSBed(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if !c.skipFiles {
+		if err := b.objects(ctx, r); err != nil {
+			return err
+		}
+	}
+	if c.skipExec {
+		return nil
+	}
+	return b.calls(ctx, r)
 }
