@@ -22,6 +22,9 @@ func (c *Claim) checkSigned(r *http.Request, query []pair) error {
 	}
 	for name := range r.Header {
 		lower := strings.ToLower(name)
+		if !isToken(name) {
+			return fmt.Errorf("%w: %.64q is no name of a header", ErrMalformed, name)
+		}
 		if strings.HasPrefix(lower, "x-amz-") && !c.signs(lower) {
 			return fmt.Errorf("%w: %.64q", ErrHeaderNotSigned, name)
 		}

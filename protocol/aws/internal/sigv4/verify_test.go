@@ -146,6 +146,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(strings.Split(line, " ")[1], headers)
 		}
 	}
+	f.Add("/", "amz-\xff\xffid: 1\r\nHost: a")
 	f.Add("/", "Authorization: AWS4-HMAC-SHA256 Credential=a/20261123/r/s/aws4_request, SignedHeaders=host, Signature="+emptyHash)
 	f.Fuzz(func(t *testing.T, target, headers string) {
 		u, err := url.ParseRequestURI(target)
