@@ -2,9 +2,10 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -20,6 +21,8 @@ const stillHere = 5 * time.Second
 // are asked once and the call is made once. A call waits on behalf of its
 // session: its connection may end meanwhile.
 type waitingRoom struct {
+	every time.Duration // zero means stillHere
+
 	mu    sync.Mutex
 	calls map[waitKey]*waiting
 }
@@ -28,51 +31,104 @@ type waitKey struct{ session, op string }
 
 // waiting is one call that waits.
 type waiting struct {
-	room   *waitingRoom
-	key    waitKey
-	asking atomic.Bool // a person is asked
+	room  *waitingRoom
+	key   waitKey
+	asked chan struct{} // closed when a person is asked
 
 	done chan struct{} // closed when it was decided; x and err are set before
 	x    *protocol.Exchange
 	err  error
 
 	// Guarded by waitingRoom.mu.
-	visitors int         // requests that wait for it
+	visitors []*call     // requests that wait for it, the latest last
 	taken    bool        // one of them carries x out, or nobody ever will
 	leaving  *time.Timer // runs while there is no visitor
 	cancel   context.CancelFunc
 }
 
+// asking reports whether a person is asked.
+func (w *waiting) asking() bool {
+	select {
+	case <-w.asked:
+		return true
+	default:
+		return false
+	}
+}
+
 // admit has op admitted, or joins the same call that waits already.
 func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
-	tick := time.NewTicker(stillHere)
+	every := k.p.room.every
+	if every == 0 {
+		every = stillHere
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		w, err := k.wait(op)
 		if err != nil {
-			return nil, err
+			return nil, k.repeated(op, err)
 		}
+		asked := w.asked
 		for here := true; here; {
 			select {
 			case <-w.done:
 				here = false
+			case <-asked:
+				k.listen()
+				asked = nil
 			case <-tick.C:
-				if w.asking.Load() && k.r.ProtoAtLeast(1, 1) {
+				if w.asking() && k.r.ProtoAtLeast(1, 1) {
 					k.w.WriteHeader(http.StatusContinue)
 				}
 			case <-k.r.Context().Done():
-				w.leave(k.p.config.Patience)
+				w.leave(k, k.p.config.Patience)
 				return nil, context.Cause(k.r.Context())
 			}
 		}
 		if w.err != nil {
 			return nil, w.err
 		}
-		if w.take() {
+		switch mine, late := w.take(k); {
+		case mine:
+			if writes(op.Effects) {
+				// A retry that has joined did not use up its signature before.
+				k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{}))
+			}
 			return w.x, nil
+		case late:
+			return nil, k.repeated(op, errRepeated)
 		}
 		// Another request took it: this one is a call of its own.
 	}
+}
+
+// repeated records a call whose signature was used before as one that is
+// refused; other errors it passes on.
+func (k *call) repeated(op protocol.Operation, err error) error {
+	if !errors.Is(err, errRepeated) {
+		return err
+	}
+	to := k.refusal(err)
+	op.Refuse = errRepeated.Error()
+	_, denied := k.s.Begin(k.r.Context(), nil, op)
+	return &misunderstood{to, denied}
+}
+
+// listen begins to read the body, so that it is noticed when the client leaves.
+func (k *call) listen() {
+	if k.ahead == nil && !k.whole && k.r.ProtoMajor == 1 && k.r.ContentLength != 0 {
+		k.ahead = &ahead{ReadCloser: k.r.Body}
+		k.r.Body = k.ahead
+		k.r.Header.Del("Expect") // the client is told to send by that
+		k.ahead.start()
+	}
+}
+
+// silent reports whether the client could leave unnoticed: net/http looks at
+// a connection only once the body on it was read.
+func (k *call) silent() bool {
+	return k.ahead != nil && !k.ahead.whole()
 }
 
 // wait joins the same call that waits, or lets a new one wait. A new call that
@@ -81,8 +137,8 @@ func (k *call) wait(op protocol.Operation) (*waiting, error) {
 	room, key := &k.p.room, waitKey{k.s.ID(), string(op.Key)}
 	room.mu.Lock()
 	defer room.mu.Unlock()
-	if w := room.calls[key]; w != nil && w.asking.Load() && !w.taken {
-		w.visitors++
+	if w := room.calls[key]; w != nil && w.asking() && !w.taken {
+		w.visitors = append(w.visitors, k)
 		if w.leaving != nil {
 			w.leaving.Stop()
 			w.leaving = nil
@@ -93,14 +149,19 @@ func (k *call) wait(op protocol.Operation) (*waiting, error) {
 		return nil, errRepeated
 	}
 	ctx, cancel := context.WithCancel(k.s.Context())
-	w := &waiting{room: room, key: key, done: make(chan struct{}), visitors: 1, cancel: cancel}
+	w := &waiting{room: room, key: key, asked: make(chan struct{}), done: make(chan struct{}), visitors: []*call{k}, cancel: cancel}
 	if room.calls == nil {
 		room.calls = map[waitKey]*waiting{}
 	}
 	room.calls[key] = w
 	s := k.s
 	go func() {
-		list, err := s.Begin(ctx, func(protocol.Pending) { w.asking.Store(true) }, op)
+		defer cancel()
+		list, err := s.Begin(ctx, func(protocol.Pending) {
+			if !w.asking() {
+				close(w.asked)
+			}
+		}, op)
 		if w.err = err; err == nil {
 			w.x = list[0]
 		}
@@ -110,34 +171,40 @@ func (k *call) wait(op protocol.Operation) (*waiting, error) {
 		switch {
 		case err != nil:
 			w.forget()
-		case w.taken && w.visitors == 0: // given up meanwhile
+		case w.taken && len(w.visitors) == 0: // given up meanwhile
 			w.notSent()
 		}
 	}()
 	return w, nil
 }
 
-// take reports whether the exchange is the caller's to carry out.
-func (w *waiting) take() bool {
+// take reports whether the exchange is k's to carry out. Of clients that may
+// have left unnoticed only the latest has it: the others are late.
+func (w *waiting) take(k *call) (mine, late bool) {
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
+	last := w.visitors[len(w.visitors)-1]
+	if k != last && k.silent() {
+		return false, true
+	}
 	if w.taken {
-		return false
+		return false, false
 	}
 	w.taken = true
 	w.forget()
-	return true
+	return true, false
 }
 
 // leave is for a request whose client has left. The call goes on waiting for a
 // while where a person is asked.
-func (w *waiting) leave(patience time.Duration) {
+func (w *waiting) leave(k *call, patience time.Duration) {
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
-	if w.visitors--; w.visitors > 0 || w.taken {
+	w.visitors = slices.DeleteFunc(w.visitors, func(o *call) bool { return o == k })
+	if len(w.visitors) > 0 || w.taken {
 		return
 	}
-	if w.asking.Load() {
+	if w.asking() {
 		w.leaving = time.AfterFunc(patience, w.giveUp)
 		return
 	}
@@ -147,7 +214,7 @@ func (w *waiting) leave(patience time.Duration) {
 func (w *waiting) giveUp() {
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
-	if w.visitors == 0 && !w.taken {
+	if len(w.visitors) == 0 && !w.taken {
 		w.abandon()
 	}
 }

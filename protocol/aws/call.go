@@ -34,6 +34,7 @@ type call struct {
 	wire   model.Wire // of the answer; guessed until the call has a name
 	body   []byte     // where it is held whole
 	whole  bool
+	ahead  *ahead // reads the body while the call waits; mostly nil
 	// hostLabels are the operation's parameters that stand in the host's name.
 	hostLabels map[string]string
 	tables     []string // of DynamoDB that it is about
@@ -249,11 +250,11 @@ func (k *call) carry() error {
 	}
 	op, err := k.operation()
 	if err != nil {
-		return err
+		return k.notUnderstood(err)
 	}
 	out, region, err := k.outbound(to)
 	if err != nil {
-		return err
+		return k.notUnderstood(err)
 	}
 	x, err := k.admit(op)
 	if err != nil {

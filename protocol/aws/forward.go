@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,9 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 		return nil, "", err
 	}
 	out.URL.Path, out.URL.RawPath, out.URL.RawQuery = k.r.URL.Path, k.r.URL.RawPath, k.r.URL.RawQuery
+	if err := k.empty(); err != nil {
+		return nil, "", err
+	}
 	out.Header = k.r.Header.Clone()
 	out.Header.Del("Expect")
 	if !streams(k.name.Operation.Output) {
@@ -104,27 +108,97 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the request cannot be signed"})
 		return err
 	}
-	var body *upload
 	switch {
 	case k.whole:
-		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(k.body)), int64(len(k.body))
-		if len(k.body) == 0 {
-			out.Body = http.NoBody
-		}
+		k.send(out)
 	case k.r.ContentLength != 0:
-		body = newUpload(k, x, &sigv4.Resign{SecretAccessKey: creds.SecretAccessKey, Region: region, Service: signing, Time: now, Seed: seed})
+		body := newUpload(k, x, &sigv4.Resign{SecretAccessKey: creds.SecretAccessKey, Region: region, Service: signing, Time: now, Seed: seed})
 		out.Body, out.ContentLength = body, k.r.ContentLength
 		if k.r.ContentLength > expectFrom {
 			out.Header.Set("Expect", "100-continue")
 		}
+		return k.upload(u, x, out, body)
 	}
 	resp, err := u.http.RoundTrip(out)
 	if err != nil {
-		return k.unanswered(x, body, err)
+		return k.unanswered(x, err)
 	}
 	defer resp.Body.Close()
-	if body != nil {
+	return k.answer(x, resp)
+}
+
+// send gives out the body that is held whole. On a connection that the target
+// has closed meanwhile it may be sent again.
+func (k *call) send(out *http.Request) {
+	if len(k.body) == 0 {
+		out.Body = http.NoBody
+		return
+	}
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(k.body)), nil }
+	out.Body, _ = out.GetBody()
+	out.ContentLength = int64(len(k.body))
+}
+
+// empty checks what was signed of a body that is not there.
+func (k *call) empty() error {
+	switch {
+	case k.whole || k.r.ContentLength != 0:
+		return nil
+	case k.claim.Payload.Chunked():
+		return fmt.Errorf("%w: there is none", sigv4.ErrIncomplete)
+	case k.claim.Payload == sigv4.Hashed && k.claim.PayloadHash != sha256.Sum256(nil):
+		return sigv4.ErrPayload
+	}
+	return nil
+}
+
+// upload sends a call whose body streams. A target may answer before it has
+// all of it.
+func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body *upload) error {
+	// The answer may be written before the body was read, and net/http leaves what is unread alone.
+	_ = http.NewResponseController(k.w).EnableFullDuplex()
+	resp, err := u.http.RoundTrip(out)
+	if err == nil {
+		err = k.early(x, resp, body)
+		resp.Body.Close() // the target gets no more
+	}
+	if _, cut := errors.AsType[errSent](err); cut {
+		return err
+	}
+	// From here on nobody else reads the client's body.
+	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(drainTime))
+	body.stop.Store(true)
+	<-body.closed
+	if resp != nil {
+		if body.begun.Load() && !body.whole.Load() {
+			_, _ = io.CopyN(io.Discard, k.r.Body, drainBytes) // lest the client be cut off while it sends, and miss the answer
+		}
+		return err
+	}
+	if body.begun.Load() {
+		k.r.Header.Del("Expect") // the client was told to send
+	}
+	if cause := body.failed.Load(); cause != nil {
+		o := protocol.Outcome{Result: protocol.Aborted, Text: "the body was not taken"}
+		if _, denied := errors.AsType[*protocol.Denied](*cause); denied {
+			o.Text = "more than is allowed"
+		}
+		_ = x.End(o)
+		return *cause
+	}
+	return k.unanswered(x, err)
+}
+
+// early brings an answer to the client that may have come before the target
+// had all of the body.
+func (k *call) early(x *protocol.Exchange, resp *http.Response, body *upload) error {
+	if body.whole.Load() {
 		body.annotate()
+	} else if cause := body.failed.Load(); cause != nil && resp.StatusCode < 300 {
+		_ = x.End(protocol.Outcome{Result: protocol.Aborted, Text: "the body was not taken"})
+		return *cause
+	} else if err := x.Annotate(protocol.Annotation{Kind: "early", Text: "the target answered before it had the whole body"}); err != nil {
+		return err
 	}
 	return k.answer(x, resp)
 }
@@ -134,17 +208,7 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 const expectFrom = 1 << 20
 
 // unanswered tells why there is no answer.
-func (k *call) unanswered(x *protocol.Exchange, body *upload, err error) error {
-	if body != nil {
-		if cause := body.failed.Load(); cause != nil {
-			o := protocol.Outcome{Result: protocol.Aborted, Text: "the body was not taken"}
-			if _, denied := errors.AsType[*protocol.Denied](*cause); denied {
-				o.Text = "more than is allowed"
-			}
-			_ = x.End(o)
-			return *cause
-		}
-	}
+func (k *call) unanswered(x *protocol.Exchange, err error) error {
 	if k.r.Context().Err() != nil {
 		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Text: "the client left before the answer"})
 		return err
@@ -177,11 +241,15 @@ type upload struct {
 	digest hash.Hash
 	hashed string // by the client's own signature; then digest is nil
 	failed atomic.Pointer[error]
+	begun  atomic.Bool // some of it was read
 	whole  atomic.Bool // all of it was read
+	stop   atomic.Bool // nothing more is wanted
+	end    sync.Once
+	closed chan struct{} // closed when nothing is read any more
 }
 
 func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
-	b := &upload{x: x, from: sigv4.NewReader(k.r.Body, k.claim, k.secret, resign), length: k.r.ContentLength}
+	b := &upload{x: x, from: sigv4.NewReader(k.r.Body, k.claim, k.secret, resign), length: k.r.ContentLength, closed: make(chan struct{})}
 	if k.claim.Payload == sigv4.Hashed {
 		b.hashed = hex.EncodeToString(k.claim.PayloadHash[:])
 	} else {
@@ -192,7 +260,11 @@ func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
 
 // Read implements io.Reader for the connection to the target.
 func (b *upload) Read(p []byte) (int, error) {
+	b.begun.Store(true)
 	for len(b.rest) == 0 {
+		if b.stop.Load() {
+			return 0, errStopped
+		}
 		piece, err := b.from.Next()
 		if err == io.EOF {
 			if err := b.seal(); err != nil {
@@ -226,8 +298,14 @@ func (b *upload) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// errStopped is for uploads whose call is over.
+var errStopped = errors.New("the call is over")
+
 // Close implements io.Closer; the client's body is net/http's to close.
-func (b *upload) Close() error { return nil }
+func (b *upload) Close() error {
+	b.end.Do(func() { close(b.closed) })
+	return nil
+}
 
 func (b *upload) seal() error {
 	if b.sealed {
