@@ -41,7 +41,7 @@ func (k *call) refuse(err error) {
 	switch {
 	case k.name.Operation != nil:
 		service = k.name.Operation.Service.Name
-	case k.claim.Service == "s3":
+	case k.wire == model.RESTXML: // guessed
 		service = "s3"
 	}
 	k.drained()
@@ -156,9 +156,12 @@ func (k *call) refusal(err error) refusal {
 }
 
 // guessWire tells in which form an error is understood before the call has a
-// name.
+// name. The XML of REST is S3's then.
 func guessWire(r *http.Request) model.Wire {
+	auth, query := r.Header.Get("Authorization"), r.URL.RawQuery
 	switch kind := r.Header.Get("Content-Type"); {
+	case strings.Contains(auth, "/s3/aws4_request"): // objects have any type of content
+		return model.RESTXML
 	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
 		return model.CBOR
 	case r.Header.Get("X-Amz-Target") != "":
@@ -167,7 +170,7 @@ func guessWire(r *http.Request) model.Wire {
 		return model.Query
 	case strings.HasPrefix(kind, "application/json"):
 		return model.RESTJSON
-	case strings.Contains(r.Header.Get("Authorization"), "/s3/aws4_request") || strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm"):
+	case strings.Contains(query, "X-Amz-Algorithm"), strings.HasPrefix(auth, "AWS "), strings.Contains(query, "AWSAccessKeyId="): // version 2 is S3's
 		return model.RESTXML
 	}
 	return model.RESTJSON

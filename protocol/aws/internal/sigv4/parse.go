@@ -27,6 +27,9 @@ func Parse(r *http.Request) (Claim, error) {
 	if err != nil {
 		return Claim{}, err
 	}
+	if hasName(query, "awsaccesskeyid") {
+		return Claim{}, ErrSigV2
+	}
 	inQuery, err := queryAuth(query)
 	if err != nil {
 		return Claim{}, err
@@ -38,10 +41,7 @@ func Parse(r *http.Request) (Claim, error) {
 	case len(headers) == 1 && inQuery:
 		return Claim{}, fmt.Errorf("%w: a signature in the Authorization header and another in the query", ErrMalformed)
 	case len(headers) == 0 && !inQuery:
-		return Claim{}, unsignedError(r, query)
-	}
-	if hasName(query, "awsaccesskeyid") {
-		return Claim{}, ErrSigV2
+		return Claim{}, unsignedError(r)
 	}
 	if len(r.Header.Values("X-Amz-S3session-Token")) > 0 || hasName(query, "x-amz-s3session-token") {
 		return Claim{}, fmt.Errorf("%w: S3 Express sessions (set AWS_S3_DISABLE_EXPRESS_SESSION_AUTH=true)", ErrUnsupported)
@@ -100,8 +100,8 @@ func hasName(query []pair, lower string) bool {
 	return slices.ContainsFunc(query, func(p pair) bool { return strings.ToLower(p.name) == lower })
 }
 
-func unsignedError(r *http.Request, query []pair) error {
-	if hasName(query, "awsaccesskeyid") || r.Header.Get("X-Amzn-Authorization") != "" {
+func unsignedError(r *http.Request) error {
+	if r.Header.Get("X-Amzn-Authorization") != "" {
 		return ErrSigV2
 	}
 	return ErrUnsigned
