@@ -25,7 +25,7 @@ race: ## the tests with the race detector, without setup and vet
 
 .PHONY: soak
 soak: setup ## the same tests with many more iterations; hours
-	@SALLYPORT_SOAK=1 scripts/test.sh -race -count 1 -timeout 4h
+	@SALLYPORT_SOAK=1 scripts/test.sh -race -tags soak -count 1 -timeout 4h
 
 .PHONY: cover
 cover: setup ## test coverage, by function in coverage.txt
@@ -39,7 +39,7 @@ build: ## build everything without cgo; commands go to bin/
 
 .PHONY: vet
 vet: ## go vet
-	@scripts/each-module.sh go vet ./...
+	@scripts/each-module.sh go vet -tags soak ./...
 
 .PHONY: lint
 lint: ## staticcheck, pinned in tools/go.mod

@@ -154,7 +154,16 @@ type document struct {
 
 func newBed(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder) *bed {
 	t.Helper()
-	b := &bed{t: t, cloud: newCloud(t), mint: proxytest.NewMint()}
+	cloud := newCloud(t)
+	b := newBedBefore(t, protocol.Target{Name: "cloud", Address: strings.TrimPrefix(cloud.URL, "http://"), TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}, change, build)
+	b.cloud = cloud
+	return b
+}
+
+// newBedBefore is newBed in front of a target of the caller's.
+func newBedBefore(t testing.TB, target protocol.Target, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder) *bed {
+	t.Helper()
+	b := &bed{t: t, mint: proxytest.NewMint()}
 	random := make([]byte, 32)
 	_, _ = rand.Read(random)
 	key, err := awskeys.NewKey(random)
@@ -168,7 +177,6 @@ func newBed(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *
 	if change != nil {
 		change(&config)
 	}
-	target := protocol.Target{Name: "cloud", Address: strings.TrimPrefix(b.cloud.URL, "http://"), TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}
 	b.Gateway = proxytest.Start(t, func(p *proxy.Builder) *proxy.Builder {
 		p = p.Identify(b.mint, issuer).Listen("127.0.0.1:0", aws.New(config), target)
 		if build == nil {
