@@ -115,12 +115,35 @@ func withoutHost(tab *Table, s *Service, r *Request) {
 func TestNamesBotocoresRequests(t *testing.T) {
 	head, all := readFixture(t, "requests-botocore")
 	assert.Equal(t, "# botocore "+table(t).Version().Botocore, head)
+	operations := make(map[string]bool)
+	for _, rec := range all {
+		operations[rec.service+" "+rec.operation] = true
+	}
+	assert.Greater(t, len(operations)*100, 18378*95)
 	for name, change := range map[string]func(*Table, *Service, *Request){"hosts": nil, "base paths": inEndpointMode, "one endpoint": withoutHost} {
 		t.Run(name, func(t *testing.T) {
 			right, family := tally(t, all, change)
 			assert.GreaterOrEqual(t, (right+family)*1000, len(all)*990)
 		})
 	}
+}
+
+// TestNamesOldRequests is about what Debian's stable release has. Operations
+// that AWS has retired since are left out.
+func TestNamesOldRequests(t *testing.T) {
+	head, recorded := readFixture(t, "requests-botocore-old")
+	assert.Equal(t, "# botocore 1.29.27", head)
+	all := recorded[:0]
+	for _, rec := range recorded {
+		if s, err := table(t).Service(rec.service); err == nil && s.Operation(rec.operation) != nil {
+			all = append(all, rec)
+		}
+	}
+	assert.Greater(t, len(all), 11_000)
+	right, family := tally(t, all, nil)
+	assert.GreaterOrEqual(t, (right+family)*1000, len(all)*990)
+	right, _ = tally(t, all, inEndpointMode)
+	assert.GreaterOrEqual(t, right*1000, len(all)*990)
 }
 
 func TestNamesTheJavaScriptSDKsRequests(t *testing.T) {

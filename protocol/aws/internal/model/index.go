@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -27,6 +28,7 @@ type (
 		QueryCompatible bool                `json:"queryCompatible"`
 		Also            []string            `json:"also"`
 		Hosts           map[string]hostJSON `json:"hosts"`
+		Forms           []string            `json:"forms"`
 		Path            string              `json:"path"`
 		HostPrefixes    []string            `json:"hostPrefixes"`
 		Unsigned        bool                `json:"unsigned"`
@@ -104,6 +106,7 @@ func newIndex(raw indexJSON) (*index, error) {
 		}
 		x.add(s)
 	}
+	x.addForms()
 	for _, own := range raw.Hosts {
 		s := x.byName[own[0]]
 		if len(own) != 2 || s == nil {
@@ -134,33 +137,41 @@ func (x *index) add(s *lineJSON) {
 	for _, hint := range []string{s.Name, s.Prefix, s.Signing, s.ID} {
 		addLine(x.byHint, plain(hint), s)
 	}
-	for i := range x.partitions {
-		p := &x.partitions[i]
-		at, ok := s.Hosts[p.ID]
-		if !ok {
-			continue
-		}
-		x.addHost(p, s, at.Host)
+	for _, at := range s.Hosts {
+		x.addHost(s, at.Host)
 		for _, e := range at.Except {
-			x.addHost(p, s, e[0])
+			x.addHost(s, e[0])
 		}
 	}
 }
 
-// addHost learns one of a service's hosts with the prefixes that its
-// operations may put before it.
-func (x *index) addHost(p *partition, s *lineJSON, host string) {
-	rest, inside := cutSuffix(host, p.Suffix)
-	if !inside {
-		rest, inside = cutSuffix(host, p.Dual)
+// addForms learns the forms of further hosts: names of FIPS and dual stack
+// endpoints, and old ones. What another service is called now is left to it.
+func (x *index) addForms() {
+	current := maps.Clone(x.byForm)
+	for _, s := range x.services {
+		for _, form := range s.Forms {
+			if current[form] == nil {
+				x.addForm(s, form)
+			}
+		}
 	}
-	if !inside {
+}
+
+// addHost learns one of a service's hosts.
+func (x *index) addHost(s *lineJSON, host string) {
+	p, rest := x.suffixOf(host)
+	if p == nil {
 		addLine(x.byFull, host, s)
 		return
 	}
 	labels := strings.Split(rest, ".")
 	p.markRegion(labels)
-	form := strings.Join(labels, ".")
+	x.addForm(s, strings.Join(labels, "."))
+}
+
+// addForm learns a form, with the prefixes that operations may put before it.
+func (x *index) addForm(s *lineJSON, form string) {
 	addLine(x.byForm, form, s)
 	for _, prefix := range s.HostPrefixes {
 		if i := strings.LastIndexByte(prefix, '}'); i >= 0 {
@@ -168,6 +179,20 @@ func (x *index) addHost(p *partition, s *lineJSON, host string) {
 		}
 		addLine(x.byForm, prefix+form, s)
 	}
+}
+
+// suffixOf finds the partition whose domain a host is in, and what stands
+// before the domain. Of partitions that share a domain the first is returned.
+func (x *index) suffixOf(host string) (*partition, string) {
+	for i := range x.partitions {
+		p := &x.partitions[i]
+		for _, suffix := range []string{p.Suffix, p.Dual} {
+			if rest, ok := cutSuffix(host, suffix); ok {
+				return p, rest
+			}
+		}
+	}
+	return nil, ""
 }
 
 // markRegion replaces the label that is a region of the partition by

@@ -65,7 +65,7 @@ func restWire(s *Service) Wire {
 
 // matches walks the service's tree with the request's path.
 func (n *naming) matches(s *Service) ([]match, error) {
-	path, method := n.r.Path, n.r.Method
+	path, method, query := n.r.Path, n.r.Method, n.r.Query
 	s3 := s.Name == "s3"
 	if bucket := n.bucket(); s3 && bucket != "" && !n.toObjectLambda() {
 		path = "/" + url.PathEscape(bucket) + "/" + strings.TrimPrefix(path, "/")
@@ -74,9 +74,9 @@ func (n *naming) matches(s *Service) ([]match, error) {
 		path = "/" + rest
 	}
 	if s.Name == "cloudsearchdomain" && method == http.MethodPost && path == "/2013-01-01/search" {
-		method = http.MethodGet // clients send long searches as a form
+		method, query = http.MethodGet, n.r.Form // clients send searches as a form
 	}
-	w := walker{method: method, query: n.r.Query, header: n.r.Header}
+	w := walker{method: method, query: query, header: n.r.Header}
 	if path = strings.TrimPrefix(path, "/"); path != "" {
 		w.raw = strings.Split(path, "/")
 	}

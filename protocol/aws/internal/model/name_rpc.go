@@ -72,8 +72,14 @@ func (n *naming) action(candidates []*lineJSON) (string, error) {
 	return action, nil
 }
 
+// speaksQuery says whether one of the services takes Actions. Those that are
+// compatible with the query wire did before their models left it, and older
+// clients still send them.
 func speaksQuery(lines []*lineJSON) bool {
 	for _, s := range lines {
+		if s.QueryCompatible {
+			return true
+		}
 		for _, w := range s.Wires {
 			if w == Query || w == EC2 {
 				return true

@@ -24,6 +24,11 @@ func request(t testing.TB, line, signing string, headers ...string) Request {
 			r.Host = v
 			continue
 		}
+		if k == "Form" {
+			r.Form, err = url.ParseQuery(v)
+			require.NoError(t, err)
+			continue
+		}
 		r.Header.Add(k, v)
 	}
 	return r
@@ -80,5 +85,142 @@ func TestNameS3(t *testing.T) {
 			assert.Equal(t, c.want, call.Operation.Name, c.line)
 			assert.Equal(t, RESTXML, call.Wire)
 		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	call, err := table(t).Name(request(t, "GET /b/a%20b//c%2Fd/", "s3"))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"Bucket": "b", "Key": "a b//c/d/"}, call.Labels)
+
+	call, err = table(t).Name(request(t, "PUT //k", "s3", "Host: my.bucket.s3.eu-central-1.amazonaws.com"))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"Bucket": "my.bucket", "Key": "/k"}, call.Labels)
+	assert.Equal(t, "eu-central-1", call.Host.Region)
+
+	r := request(t, "DELETE /k", "s3")
+	r.Bucket = "found-by-the-gateway"
+	call, err = table(t).Name(r)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"Bucket": "found-by-the-gateway", "Key": "k"}, call.Labels)
+
+	call, err = table(t).Name(request(t, "PUT /portals/arn%3Aaws%3Ax%2Fy/browserSettings", "workspaces-web"))
+	require.NoError(t, err)
+	assert.Equal(t, "AssociateBrowserSettings", call.Operation.Name)
+	assert.Equal(t, map[string]string{"portalArn": "arn:aws:x/y"}, call.Labels)
+
+	call, err = table(t).Name(request(t, "GET /2015-03-31/functions/f/aliases/a", "lambda"))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"FunctionName": "f", "Name": "a"}, call.Labels)
+}
+
+// One operation comes on several wires; each is seen for what it is.
+func TestDispatchGoesByTheWireSeen(t *testing.T) {
+	for _, c := range []struct {
+		line, signing, want string
+		wire                Wire
+		headers             []string
+	}{
+		{"POST /", "monitoring", "cloudwatch ListMetrics", JSON10,
+			[]string{"X-Amz-Target: GraniteServiceVersion20100801.ListMetrics", "Content-Type: application/x-amz-json-1.0"}},
+		{"POST /service/GraniteServiceVersion20100801/operation/ListMetrics", "monitoring", "cloudwatch ListMetrics", CBOR,
+			[]string{"Smithy-Protocol: rpc-v2-cbor"}},
+		{"POST /", "monitoring", "cloudwatch ListMetrics", Query, []string{"Form: Action=ListMetrics&Version=2010-08-01"}},
+		{"POST /", "ec2", "ec2 RunInstances", EC2, []string{"Form: Action=RunInstances&Version=2016-11-15"}},
+		{"POST /", "ec2", "ec2 RunInstances", EC2, []string{"Form: Action=RunInstances&Version=2014-10-01"}},
+		{"GET /?Action=GetCallerIdentity&Version=2011-06-15", "sts", "sts GetCallerIdentity", Query, nil},
+		{"POST /", "", "sts AssumeRoleWithWebIdentity", Query, []string{"Form: Action=AssumeRoleWithWebIdentity&Version=2011-06-15"}},
+		{"POST /", "sqs", "sqs SendMessage", JSON10, []string{"X-Amz-Target: AmazonSQS.SendMessage", "Content-Type: application/x-amz-json-1.0"}},
+		{"POST /123456789012/q", "sqs", "sqs SendMessage", Query, []string{"Form: Action=SendMessage&Version=2012-11-05"}},
+		{"POST /", "ssm", "ssm GetParameter", JSON11, []string{"X-Amz-Target: AmazonSSM.GetParameter", "Content-Type: application/x-amz-json-1.1"}},
+		{"POST /", "elasticloadbalancing", "elb DescribeLoadBalancers", Query, []string{"Form: Action=DescribeLoadBalancers&Version=2012-06-01"}},
+		{"POST /", "elasticloadbalancing", "elbv2 DescribeLoadBalancers", Query, []string{"Form: Action=DescribeLoadBalancers&Version=2015-12-01"}},
+		{"POST /", "rds", "rds DescribeDBClusters", Query, []string{"Form: Action=DescribeDBClusters&Version=2014-10-31"}},
+		{"POST /", "rds", "docdb DescribeDBClusters", Query,
+			[]string{"Form: Action=DescribeDBClusters&Version=2014-10-31", "User-Agent: aws-sdk-js/3.1 ua/2.1 api/docdb#3.1"}},
+		{"POST /", "dynamodb", "dynamodbstreams ListStreams", JSON10, []string{"X-Amz-Target: DynamoDBStreams_20120810.ListStreams"}},
+		{"POST /", "cloudtrail", "cloudtrail LookupEvents", JSON10, []string{"X-Amz-Target: CloudTrail_20131101.LookupEvents"}},
+		{"POST /", "cloudtrail", "cloudtrail LookupEvents", JSON10,
+			[]string{"X-Amz-Target: com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"}},
+		{"POST /model/m/converse", "bedrock", "bedrock-runtime Converse", RESTJSON, nil},
+		{"POST /client/register", "", "sso-oidc RegisterClient", RESTJSON, nil},
+		{"GET /v20180820/accesspoint/x/scope", "s3express", "s3control GetAccessPointScope", RESTXML, []string{"Host: s3express-control.us-east-1.amazonaws.com"}},
+		{"POST /WriteGetObjectResponse", "s3-object-lambda", "s3 WriteGetObjectResponse", RESTXML,
+			[]string{"Host: route.s3-object-lambda.us-east-1.amazonaws.com"}},
+		{"POST /revocations", "geo-maps", "", 0, nil},
+	} {
+		call, err := table(t).Name(request(t, c.line, c.signing, c.headers...))
+		if c.want == "" {
+			require.ErrorIs(t, err, ErrUnknown)
+			continue
+		}
+		if assert.NoError(t, err, c.want) {
+			assert.Equal(t, c.want, call.Operation.Service.Name+" "+call.Operation.Name)
+			assert.Equal(t, c.wire, call.Wire, c.want)
+		}
+	}
+}
+
+// What AWS may understand in another way than we do has no name.
+func TestWhatHasNoName(t *testing.T) {
+	for _, c := range []struct {
+		why, line, signing string
+		headers            []string
+	}{
+		{"two protocols", "POST /", "monitoring", []string{"X-Amz-Target: GraniteServiceVersion20100801.ListMetrics", "Smithy-Protocol: rpc-v2-cbor"}},
+		{"target and action", "POST /", "monitoring", []string{"X-Amz-Target: GraniteServiceVersion20100801.ListMetrics", "Form: Action=DeleteAlarms"}},
+		{"two targets", "POST /", "dynamodb", []string{"X-Amz-Target: DynamoDB_20120810.GetItem", "X-Amz-Target: DynamoDB_20120810.PutItem"}},
+		{"two actions", "POST /", "iam", []string{"Form: Action=ListUsers&Action=CreateUser"}},
+		{"actions here and there", "POST /?Action=ListUsers", "iam", []string{"Form: Action=CreateUser"}},
+		{"unknown target", "POST /", "dynamodb", []string{"X-Amz-Target: DynamoDB_20120810.NoSuch"}},
+		{"another service's target", "POST /", "dynamodb", []string{"X-Amz-Target: AmazonSSM.GetParameter"}},
+		{"no operation in the target", "POST /", "dynamodb", []string{"X-Amz-Target: DynamoDB_20120810"}},
+		{"empty target", "POST /", "dynamodb", []string{"X-Amz-Target: "}},
+		{"target for REST", "GET /b/k", "s3", []string{"X-Amz-Target: DynamoDB_20120810.GetItem"}},
+		{"target with a path", "POST /x", "dynamodb", []string{"X-Amz-Target: DynamoDB_20120810.GetItem"}},
+		{"target by GET", "GET /", "dynamodb", []string{"X-Amz-Target: DynamoDB_20120810.GetItem"}},
+		{"unknown smithy protocol", "POST /service/GraniteServiceVersion20100801/operation/ListMetrics", "monitoring", []string{"Smithy-Protocol: rpc-v2-json"}},
+		{"CBOR's path is another", "POST /x/service/GraniteServiceVersion20100801/operation/ListMetrics", "monitoring", []string{"Smithy-Protocol: rpc-v2-cbor"}},
+		{"action on a path", "POST /x/y", "iam", []string{"Form: Action=ListUsers"}},
+		{"action by PUT", "PUT /", "iam", []string{"Form: Action=ListUsers"}},
+		{"unknown version of two", "POST /", "elasticloadbalancing", []string{"Form: Action=DescribeLoadBalancers&Version=2000-01-01"}},
+		{"no version of two", "POST /", "elasticloadbalancing", []string{"Form: Action=DescribeLoadBalancers"}},
+		{"unknown signing name", "GET /", "nosuch", nil},
+		{"signed for another host", "GET /", "s3", []string{"Host: sts.us-east-1.amazonaws.com"}},
+		{"no service at all", "GET /x", "", nil},
+		{"unsigned, where a signature is needed", "DELETE /v2/email/identities/x", "", nil},
+		{"dots", "GET /2015-03-31/functions/%2e%2e", "lambda", nil},
+		{"an empty label", "GET /2015-03-31/functions//aliases", "lambda", nil},
+		{"wrong escape", "GET /b/%zz", "s3", nil},
+		{"unknown method", "PATCH /b/k", "s3", nil},
+		{"unknown subresource that needs more", "POST /b/k", "s3", nil},
+		{"two subresources", "GET /b?acl&policy", "s3", nil},
+		{"two services, one route", "GET /settings", "chime", nil},
+		{"long path", "GET /" + strings.Repeat("x", maxPath), "s3", nil},
+		{"deep path", "GET " + strings.Repeat("/x", maxSegments+1), "s3", nil},
+		{"long action", "POST /", "iam", []string{"Form: Action=" + strings.Repeat("x", maxName+1)}},
+	} {
+		call, err := table(t).Name(request(t, c.line, c.signing, c.headers...))
+		if assert.ErrorIs(t, err, ErrUnknown, c.why) {
+			assert.Less(t, len(err.Error()), 400, c.why)
+		} else {
+			t.Logf("%s: %s %s", c.why, call.Operation.Service.Name, call.Operation.Name)
+		}
+	}
+	r := request(t, "GET /b", "s3")
+	for _, hint := range []string{"ec2", "nosuch", strings.Repeat("x", maxName+1)} {
+		r.Service = hint
+		_, err := table(t).Name(r)
+		require.ErrorIs(t, err, ErrUnknown)
+	}
+}
+
+func TestHintsNarrow(t *testing.T) {
+	for hint, want := range map[string]string{"chime": "chime", "chime-sdk-voice": "chime-sdk-voice", "voice-chime": "chime-sdk-voice", "Chime SDK Voice": "chime-sdk-voice"} {
+		r := request(t, "GET /settings", "chime")
+		r.Service = hint
+		call, err := table(t).Name(r)
+		require.NoError(t, err, hint)
+		assert.Equal(t, want, call.Operation.Service.Name, hint)
 	}
 }

@@ -17,14 +17,14 @@ DROPPED = re.compile(
 
 
 def form_start(headers, body):
-    """The first parameters of a form: action and version."""
+    """What naming looks at in a form: action and version, and format in searches."""
     if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return ""
     if isinstance(body, dict):
         body = "&".join(f"{k}={v}" for k, v in body.items())
     if isinstance(body, bytes):
         body = body.decode()
-    return "&".join(p for p in (body or "").split("&") if p.startswith(("Action=", "Version=")))
+    return "&".join(p for p in (body or "").split("&") if p.startswith(("Action=", "Version=", "format=", "pretty=")))
 
 
 def keep(service, operation, wire, method, url, headers, form):

@@ -75,15 +75,16 @@ class Maker:
     def line(self, name, model, rules):
         metadata = model["metadata"]
         signing = metadata.get("signingName", metadata["endpointPrefix"])
-        hosts, path = of_service(self.sources, name, rules)
+        hosts, path, others = of_service(self.sources, name, metadata["endpointPrefix"], rules)
         prefixes = {op["endpoint"]["hostPrefix"] for op in model["operations"].values() if "endpoint" in op}
+        listed = {r[1] for r in self.sources.lists["signing"] if r[0] == name}
         line = {
             "name": name, "signing": signing, "prefix": metadata["endpointPrefix"],
             "wires": wires(metadata), "version": metadata["apiVersion"], "id": metadata["serviceId"],
             "target": metadata.get("targetPrefix"), "xml": xml_namespace(metadata),
             "queryCompatible": "awsQueryCompatible" in metadata,
-            "also": sorted(signing_names(rules, set()) - {signing}),
-            "hosts": hosts, "path": path, "hostPrefixes": sorted(prefixes),
+            "also": sorted((signing_names(rules, set()) | listed) - {signing}),
+            "hosts": hosts, "forms": others, "path": path, "hostPrefixes": sorted(prefixes),
             "unsigned": any(op.get("authtype") == "none" for op in model["operations"].values()),
         }
         return {k: v for k, v in line.items() if v}

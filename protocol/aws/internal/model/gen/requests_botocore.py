@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Makes ../testdata/requests-botocore.txt.gz: requests of all operations as
-botocore's clients send them, on each wire that a service's model lists.
-Nothing is sent: a hook takes the signed request and answers itself."""
+"""Makes ../testdata/requests-botocore.txt.gz, or with another name as argument
+that: requests of all operations as botocore's clients send them, on each wire
+that a service's model lists. Nothing is sent: a hook takes the signed request
+and ends the call. Run it with an old Python package to see what old clients
+send."""
 
 import os
 import sys
@@ -10,13 +12,9 @@ from urllib.parse import urlsplit
 import botocore
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from dummies import Dummies
 from fixture import form_start, keep, write
-
-REGIONS = {"marketplace-catalog": "us-east-1"}
-
 
 class Taken(Exception):
     pass
@@ -44,7 +42,7 @@ def client(session, name, protocol):
     loader.load_service_model = load
     try:
         return session.create_client(
-            name, region_name=REGIONS.get(name, "us-east-1"), aws_access_key_id="AKIAEXAMPLE",
+            name, region_name="us-east-1", aws_access_key_id="AKIAEXAMPLE",
             aws_secret_access_key="secret", aws_session_token=None,
             config=Config(parameter_validation=False, endpoint_discovery_enabled=False,
                           retries={"total_max_attempts": 1}),
@@ -75,6 +73,7 @@ def main():
                 total += 1
                 recorder.taken = None
                 model = c.meta.service_model.operation_model(operation)
+                why = None
                 try:
                     c._make_api_call(operation, dummies.of_operation(model))
                 except Exception as e:  # what was taken tells
@@ -83,7 +82,7 @@ def main():
                     failed.append((name, operation, protocol, repr(why)[:160]))
                     continue
                 lines.append(line(name, operation, protocol, recorder.taken[1]))
-    write("requests-botocore", f"# botocore {botocore.__version__}", lines)
+    write(sys.argv[1] if len(sys.argv) > 1 else "requests-botocore", f"# botocore {botocore.__version__}", lines)
     print(f"{len(lines)} requests of {total}; botocore {botocore.__version__}")
     if os.environ.get("REQUESTS_REPORT"):
         for f in failed:

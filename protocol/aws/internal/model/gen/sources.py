@@ -23,6 +23,7 @@ class Sources:
         self.botocore = botocore.__version__
         self.names = sorted(self.loader.list_available_services("service-2"))
         self.partitions = self.loader.load_data("partitions")["partitions"]
+        self.endpoints = self.loader.load_data("endpoints")["partitions"]
         self.iam, self.iam_version = load_iam()
         self.lists = {}
         for name in sorted(os.listdir(os.path.join(HERE, "lists"))):
