@@ -61,6 +61,7 @@ func TestParseRefuses(t *testing.T) {
 		"version 3":                  {set(auth, "AWS3-HTTPS AWSAccessKeyId=A"), sigv4.ErrSigV2},
 		"version 3, other header":    {func(r *http.Request) { r.Header.Del(auth); r.Header.Set("X-Amzn-Authorization", "AWS3") }, sigv4.ErrSigV2},
 		"version 2 in the query":     {func(r *http.Request) { r.Header.Del(auth); r.URL.RawQuery = "AWSAccessKeyId=A&Signature=b&Expires=1" }, sigv4.ErrSigV2},
+		"version 2, its own token":   {func(r *http.Request) { r.Header.Del(auth); r.URL.RawQuery = "AWSAccessKeyId=A&x-amz-security-token=t" }, sigv4.ErrSigV2},
 		"both versions":              {addQuery("&AWSAccessKeyId=A"), sigv4.ErrSigV2},
 		"multi-region":               {edit(auth, "HMAC", "ECDSA-P256"), sigv4.ErrSigV4A},
 		"certificates":               {edit(auth, "HMAC", "X509-RSA"), sigv4.ErrUnsupported},
