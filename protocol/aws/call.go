@@ -63,10 +63,10 @@ func (c *connection) handle(w http.ResponseWriter, r *http.Request) {
 // to it yet.
 func (k *call) serve() error {
 	k.route = k.p.routeOf(k.c, k.r)
-	if host, _, _ := strings.Cut(strings.ToLower(k.r.Host), ":"); k.c.host != "" && host != k.c.host {
-		return fmt.Errorf("%w: the request is for another host than the connection", sigv4.ErrMalformed)
+	if err := k.c.leadsTo(k.r.Host); err != nil {
+		return err
 	}
-	if k.r.URL.Path == CredentialsPath {
+	if k.route.credentials(k.c, k.r) {
 		return k.handOutCredentials()
 	}
 	var err error
@@ -163,6 +163,9 @@ func (k *call) understand() error {
 		return err
 	}
 	k.wire = k.name.Wire
+	if err := k.c.answersIn(k.name.Operation.Service, k.claim.Region); err != nil {
+		return err
+	}
 	if k.whole || streams(k.name.Operation.Input) {
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
+	"github.com/sallyport/sallyport/protocol/aws/internal/sigv4"
 )
 
 // connection is one client's connection. In proxy mode it leads to one host.
@@ -65,6 +66,9 @@ func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, erro
 	if c.plain = !private; c.plain && !c.p.config.Plaintext {
 		c.turnAway(conn, http.StatusBadRequest, "this gateway takes requests by TLS only: use https")
 		return nil, errors.New("the client came without TLS")
+	}
+	if c.plain {
+		c.gate.Logger().Warn("a client came without TLS, as Config.Plaintext allows: what it sends and gets can be read on the way")
 	}
 	return conn, nil
 }
@@ -114,6 +118,30 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 	return handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
 }
 
+// leadsTo returns an error for a request that names another host than the
+// connection is for.
+func (c *connection) leadsTo(host string) error {
+	if name, port, err := net.SplitHostPort(host); err == nil && port == "443" {
+		host = name
+	}
+	if c.host != "" && !strings.EqualFold(host, c.host) {
+		return fmt.Errorf("%w: the request is for another host than the connection", sigv4.ErrMalformed)
+	}
+	return nil
+}
+
+// answersIn returns an error for a request that is signed for another region
+// than the connection's host is in: rules and record go by the signature's.
+func (c *connection) answersIn(service *model.Service, region string) error {
+	if c.aws.Region == "" || c.aws.Region == region {
+		return nil
+	}
+	if host, signing, err := c.p.table.Endpoint(service, c.aws.Region); err == nil && host == c.host && signing == region {
+		return nil
+	}
+	return fmt.Errorf("%w: the signature is for %s and the host is in %s", sigv4.ErrMalformed, clip(region, 60), c.aws.Region)
+}
+
 // turnAway answers a client that will not be served.
 func (c *connection) turnAway(conn net.Conn, status int, words string) {
 	_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
@@ -132,7 +160,8 @@ func (c *connection) serve(ctx context.Context, conn net.Conn) error {
 			defer running.Done()
 			c.handle(w, r)
 		}),
-		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true, // nothing is answered that is not recorded
+		ReadHeaderTimeout:            headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    log.New(debugLog{c.gate.Logger()}, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnState: func(_ net.Conn, s http.ConnState) {

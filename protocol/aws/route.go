@@ -53,6 +53,12 @@ func (p *Plugin) routeOf(c *connection, r *http.Request) route {
 	return to
 }
 
+// credentials reports whether a request is for the gateway's credentials
+// endpoint: not below AWS's hosts and buckets, where it could name an object.
+func (to *route) credentials(c *connection, r *http.Request) bool {
+	return c.host == "" && to.bucket == "" && strings.TrimPrefix(r.URL.EscapedPath(), to.base) == CredentialsPath
+}
+
 // cut takes the base path off a request, and puts the bucket of its host in
 // front of its path instead.
 func (to *route) cut(r *http.Request) {

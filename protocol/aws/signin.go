@@ -128,9 +128,6 @@ func bearer(header string) (name, token string, err error) {
 
 // verifyToken proves a principal by a token that travelled.
 func (k *call) verifyToken(ctx context.Context, name, token string) (identity.Proven, error) {
-	if k.c.plain {
-		k.c.gate.Logger().Warn("a token came without TLS, as Config.Plaintext allows")
-	}
 	v, err := k.c.gate.Verifier(ctx, identity.SchemeToken, name)
 	if err != nil {
 		return identity.Proven{}, err
