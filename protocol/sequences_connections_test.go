@@ -32,24 +32,13 @@ func (s onStream) Write(b []byte) (int, error) {
 // one principal's session leaves the other's alone.
 func TestSequenceTwoPrincipalsOnOneConnection(t *testing.T) {
 	speak := func(ctx context.Context, c *peer, g *protocol.Gate) error {
-		var mu, opening sync.Mutex
-		sessions := map[string]*protocol.Session{}
+		var mu sync.Mutex
 		session := func(token string) (*protocol.Session, error) {
-			opening.Lock()
-			defer opening.Unlock()
-			if s := sessions[token]; s != nil {
-				return s, nil
-			}
 			who, err := proven(ctx, token, g)
 			if err != nil {
 				return nil, err
 			}
-			s, err := g.Open(ctx, who, protocol.Route{})
-			if err == nil {
-				sessions[token] = s
-				context.AfterFunc(s.Context(), func() { _ = s.Close("ended") })
-			}
-			return s, err
+			return g.Open(ctx, who, protocol.Route{Join: who.Credential})
 		}
 		request := func(stream, token, what string) {
 			answers := onStream{&mu, c, stream}
