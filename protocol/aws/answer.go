@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,25 +16,30 @@ import (
 	"sync"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
 // answer brings the target's answer to the client and ends the exchange.
 func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
-	x.To(k.w)
+	to := &reply{w: k.w, status: resp.StatusCode}
+	x.To(to)
 	output := k.name.Operation.Output
 	if resp.StatusCode < 300 && streams(output) {
-		if wire.EventStream(output) != nil {
-			return k.events(x, resp)
+		if _, err := k.look(resp, nil); err != nil {
+			return k.withhold(x, resp, err)
 		}
-		return k.stream(x, resp, "object")
+		if wire.EventStream(output) != nil {
+			return k.events(x, to, resp)
+		}
+		return k.stream(x, to, resp, "object")
 	}
 	if k.r.Method == http.MethodHead {
-		return k.finish(x, resp, nil)
+		return k.finish(x, to, resp, nil)
 	}
 	limit := k.p.config.MaxBody
 	if resp.ContentLength > limit {
-		return k.tooMuch(x, resp)
+		return k.tooMuch(x, to, resp)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
@@ -45,40 +51,37 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 			io.Reader
 			io.Closer
 		}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
-		return k.tooMuch(x, resp)
+		return k.tooMuch(x, to, resp)
 	}
-	return k.finish(x, resp, body)
+	return k.finish(x, to, resp, body)
 }
 
 // tooMuch is for answers that are too large to be looked into: they pass
 // where nothing has to be hidden.
-func (k *call) tooMuch(x *protocol.Exchange, resp *http.Response) error {
+func (k *call) tooMuch(x *protocol.Exchange, to *reply, resp *http.Response) error {
 	masks := k.s.Masks()
 	if masks.Detects() || len(masks.Columns()) > 0 {
 		_ = x.End(outcomeOf(resp, "", "the answer was too large to be masked; the client did not get it"))
 		return errTooMuch
 	}
-	return k.stream(x, resp, "large answer, not looked into")
+	return k.stream(x, to, resp, "large answer, not looked into")
 }
 
 // errTooMuch is for answers that cannot be masked.
 var errTooMuch = errors.New("the answer is too large to be masked: ask for less at once (--page-size, --max-items), or have MaxBody raised")
 
 // finish sends an answer that is held whole.
-func (k *call) finish(x *protocol.Exchange, resp *http.Response, body []byte) error {
+func (k *call) finish(x *protocol.Exchange, to *reply, resp *http.Response, body []byte) error {
 	seen, err := k.look(resp, body)
 	if err != nil {
-		k.s.Logger().Error("the answer cannot be masked; it is withheld", "operation", x.Name(), "error", err)
-		_ = x.End(outcomeOf(resp, "", "the answer could not be masked; the client did not get it"))
-		return errUnmasked
+		return k.withhold(x, resp, err)
 	}
 	if len(seen.edits) > 0 {
 		if body, err = wire.Rewrite(body, seen.edits); err == nil {
 			err = recompute(resp.Header, body)
 		}
 		if err != nil {
-			_ = x.End(outcomeOf(resp, "", "the answer could not be masked; the client did not get it"))
-			return errUnmasked
+			return k.withhold(x, resp, err)
 		}
 	}
 	if len(seen.withheld) > 0 {
@@ -90,11 +93,18 @@ func (k *call) finish(x *protocol.Exchange, resp *http.Response, body []byte) er
 			return err
 		}
 	}
-	if err := k.head(x, resp, int64(len(body))); err != nil {
+	if err := k.head(x, to, resp, int64(len(body))); err != nil {
 		return err
 	}
-	part := protocol.Part{Kind: "body", Data: body, Withheld: len(seen.withheld) > 0, Masked: len(seen.edits)}
-	return sent(x.Finish(part, outcomeOf(resp, seen.code, seen.message)))
+	part := protocol.Part{Kind: "body", Data: body, Withheld: len(seen.withheld) > 0, Masked: len(seen.edits), Content: -1}
+	return to.after(x.Finish(part, outcomeOf(resp, seen.code, seen.message)))
+}
+
+// withhold ends an exchange whose answer the client must not get.
+func (k *call) withhold(x *protocol.Exchange, resp *http.Response, err error) error {
+	k.s.Logger().Error("the answer cannot be masked; it is withheld", "operation", x.Name(), "error", err)
+	_ = x.End(outcomeOf(resp, "", "the answer could not be masked; the client did not get it"))
+	return errUnmasked
 }
 
 // errUnmasked is for answers in which something should have been hidden.
@@ -114,46 +124,105 @@ func recompute(h http.Header, body []byte) error {
 	return nil
 }
 
-// head records and sends status and headers. length is the body's, or -1.
-func (k *call) head(x *protocol.Exchange, resp *http.Response, length int64) error {
-	to := k.w.Header()
+// head records status and headers, which are sent with the first of the body.
+// length is the body's, or -1: where it is known, all of it counts at once
+// against what is allowed, so that a denial is heard in its own words.
+func (k *call) head(x *protocol.Exchange, to *reply, resp *http.Response, length int64) error {
+	to.header = http.Header{}
 	for name, values := range resp.Header {
 		if !slices.Contains(hopByHop, name) {
-			to[name] = values
+			to.header[name] = values
 		}
 	}
 	if resp.Header.Get("Content-Type") == "" {
-		to["Content-Type"] = nil // net/http would guess
+		to.header["Content-Type"] = nil // net/http would guess
 	}
+	content := length
 	switch {
 	case k.r.Method == http.MethodHead:
+		content = -1
 		if v := resp.Header.Get("Content-Length"); v != "" {
-			to.Set("Content-Length", v)
+			to.header.Set("Content-Length", v)
 		}
 	case length >= 0 && resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotModified:
-		to.Set("Content-Length", strconv.FormatInt(length, 10))
+		to.header.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	if content == 0 {
+		content = -1
 	}
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "HTTP %d\n", resp.StatusCode)
-	_ = to.Write(&text)
+	_ = k.shown(to.header).Write(&text)
 	if masks := k.s.Masks(); masks.Suspect(text.Bytes()) {
 		masks.Redact(text.Bytes())
 	}
-	return sent(x.EmitTo(headWriter{k.w, resp.StatusCode}, protocol.Part{Kind: "head", Data: text.Bytes()}))
+	err := x.EmitTo(io.Discard, protocol.Part{Kind: "head", Data: text.Bytes(), Content: content})
+	if _, ok := errors.AsType[*protocol.Denied](err); ok {
+		_ = x.End(protocol.Outcome{Result: protocol.Aborted, Code: strconv.Itoa(resp.StatusCode), Text: "more than is allowed"})
+	}
+	return err
+}
+
+// shown returns headers without what AWS calls sensitive, for the record.
+func (k *call) shown(h http.Header) http.Header {
+	output := k.name.Operation.Output
+	if output == nil {
+		return h
+	}
+	h = h.Clone()
+	for i := range output.Members {
+		m := &output.Members[i]
+		if m.Shape == nil || !m.Shape.Sensitive && (m.Shape.Value == nil || !m.Shape.Value.Shape.Sensitive) {
+			continue
+		}
+		for name := range h {
+			switch {
+			case m.Location == model.InHeader && strings.EqualFold(name, m.WireName),
+				m.Location == model.InHeaders && len(name) > len(m.WireName) && strings.EqualFold(name[:len(m.WireName)], m.WireName):
+				h[name] = []string{"(sensitive)"}
+			}
+		}
+	}
+	return h
 }
 
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"}
 
-// headWriter sends the head of an answer in place of the text that stands for
-// it in the record.
-type headWriter struct {
+// reply is an answer on its way to the client. As long as nothing of it was
+// written, the client can be told something else.
+type reply struct {
 	w      http.ResponseWriter
 	status int
+	header http.Header
+	begun  bool
 }
 
-func (h headWriter) Write(b []byte) (int, error) {
-	h.w.WriteHeader(h.status)
-	return len(b), nil
+// begin sends status and headers.
+func (a *reply) begin() {
+	if a.begun {
+		return
+	}
+	a.begun = true
+	maps.Copy(a.w.Header(), a.header)
+	a.w.WriteHeader(a.status)
+}
+
+// Write implements io.Writer. It sends the headers first; some statuses have
+// nothing behind them.
+func (a *reply) Write(b []byte) (int, error) {
+	a.begin()
+	if len(b) == 0 {
+		return 0, nil
+	}
+	return a.w.Write(b)
+}
+
+// after returns err as one that the client can be told, or not any more.
+func (a *reply) after(err error) error {
+	if a.begun {
+		return sent(err)
+	}
+	return err
 }
 
 // errSent is for what goes wrong when the client has part of the answer: there
@@ -173,22 +242,29 @@ func sent(err error) error {
 var pieces = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
 
 // stream sends an answer of any length as it comes.
-func (k *call) stream(x *protocol.Exchange, resp *http.Response, kind string) error {
-	if err := k.head(x, resp, resp.ContentLength); err != nil {
+func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind string) error {
+	if err := k.head(x, to, resp, resp.ContentLength); err != nil {
 		return err
+	}
+	part := protocol.Part{Kind: kind, Withheld: true, Digested: true}
+	flush := resp.ContentLength < 0
+	if flush {
+		to.begin()
+		_ = http.NewResponseController(k.w).Flush()
+	} else {
+		part.Content = -1 // it was counted with the head
 	}
 	buffer := pieces.Get().(*[]byte)
 	defer pieces.Put(buffer)
 	digest, total := sha256.New(), int64(0)
-	flush := resp.ContentLength < 0
 	for {
 		n, err := io.ReadAtLeast(resp.Body, *buffer, 1)
 		if n > 0 {
-			piece := (*buffer)[:n]
-			if err := x.Emit(protocol.Part{Kind: kind, Data: piece, Withheld: true, Digested: true}); err != nil {
-				return k.brokenOff(x, err)
+			part.Data = (*buffer)[:n]
+			if err := x.Emit(part); err != nil {
+				return k.brokenOff(x, to, err)
 			}
-			digest.Write(piece)
+			digest.Write(part.Data)
 			total += int64(n)
 			if flush {
 				_ = http.NewResponseController(k.w).Flush()
@@ -199,32 +275,32 @@ func (k *call) stream(x *protocol.Exchange, resp *http.Response, kind string) er
 		}
 		if err != nil {
 			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
-			return sent(errNoAnswer)
+			return to.after(errNoAnswer)
 		}
 	}
 	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, hex.EncodeToString(digest.Sum(nil)))}); err != nil {
-		return sent(err)
+		return to.after(err)
 	}
-	return sent(x.End(outcomeOf(resp, "", "")))
+	return to.after(x.Finish(protocol.Part{Kind: kind, Withheld: true, Digested: true, Content: -1}, outcomeOf(resp, "", "")))
 }
 
 // brokenOff ends an exchange whose answer the client did not get whole.
-func (k *call) brokenOff(x *protocol.Exchange, err error) error {
+func (k *call) brokenOff(x *protocol.Exchange, to *reply, err error) error {
 	o := protocol.Outcome{Result: protocol.Aborted, Text: "the client did not take the answer"}
 	if _, ok := errors.AsType[*protocol.Denied](err); ok {
 		o.Text = "more than is allowed"
 	}
 	_ = x.End(o)
-	return sent(err)
+	return to.after(err)
 }
 
 func outcomeOf(resp *http.Response, code, message string) protocol.Outcome {
 	o := protocol.Outcome{Result: protocol.OK, Code: strconv.Itoa(resp.StatusCode), Text: clip(message, 400)}
-	if resp.StatusCode >= 300 {
+	if resp.StatusCode >= 300 || code != "" {
 		o.Result = protocol.Failed
-		if code != "" {
-			o.Code += " " + clip(code, 100)
-		}
+	}
+	if code != "" {
+		o.Code += " " + clip(code, 100)
 	}
 	return o
 }

@@ -12,26 +12,31 @@ import (
 )
 
 // events sends a stream of events, each as it comes.
-func (k *call) events(x *protocol.Exchange, resp *http.Response) error {
-	if err := k.head(x, resp, -1); err != nil {
+func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) error {
+	if err := k.head(x, to, resp, -1); err != nil {
 		return err
 	}
+	to.begin()
 	flush := http.NewResponseController(k.w)
+	_ = flush.Flush()
 	frames := wire.NewFrames(resp.Body, int(k.p.config.MaxBody))
-	output := k.name.Operation.Output
+	output, code := k.name.Operation.Output, ""
 	for {
 		frame, err := frames.Next()
 		if err == io.EOF {
-			return sent(x.End(outcomeOf(resp, "", "")))
+			return sent(x.End(outcomeOf(resp, code, "")))
 		}
 		if err != nil {
 			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
 			return sent(errNoAnswer)
 		}
+		if frame.Message != "event" {
+			code = frame.Type
+		}
 		raw, sensitive, edits, err := k.event(frame, output)
 		if err != nil {
 			k.s.Logger().Error("an event cannot be masked; the stream is broken off", "operation", x.Name(), "error", err)
-			_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("InternalFailure", errUnmasked.Error())}, protocol.Outcome{Result: protocol.Aborted, Text: "an event could not be masked"})
+			_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("InternalFailure", errUnmasked.Error()), Content: -1}, protocol.Outcome{Result: protocol.Aborted, Text: "an event could not be masked"})
 			return nil
 		}
 		if err := x.Emit(protocol.Part{Kind: "event", Data: raw, Units: 1, Withheld: sensitive, Masked: edits}); err != nil {
@@ -39,7 +44,7 @@ func (k *call) events(x *protocol.Exchange, resp *http.Response) error {
 				_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("AccessDeniedException", denied.Error()), Content: -1}, protocol.Outcome{Result: protocol.Aborted, Text: "more than is allowed"})
 				return nil
 			}
-			return k.brokenOff(x, err)
+			return k.brokenOff(x, to, err)
 		}
 		_ = flush.Flush()
 	}

@@ -1,10 +1,14 @@
 package aws
 
 import (
+	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/mask"
+	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
@@ -20,9 +24,8 @@ func (k *call) look(resp *http.Response, body []byte) (seen, error) {
 	var out seen
 	masks := k.s.Masks()
 	columns := k.columns(masks)
-	failed := resp.StatusCode >= 300
 	_, err := wire.Response(k.name.Operation, k.name.Wire, resp.StatusCode, resp.Header, body, func(l wire.Leaf) error {
-		if failed {
+		if resp.StatusCode >= 300 || k.erred(l) {
 			switch l.Name {
 			case "Code":
 				out.code = l.Value
@@ -41,7 +44,7 @@ func (k *call) look(resp *http.Response, body []byte) (seen, error) {
 		}
 		return nil
 	})
-	if err != nil && len(body) > 0 && (masks.Detects() || len(columns) > 0) {
+	if errors.Is(err, errUnmasked) || err != nil && len(body) > 0 && (masks.Detects() || len(columns) > 0) {
 		return out, err
 	}
 	if out.message != "" && masks.Detects() {
@@ -53,6 +56,13 @@ func (k *call) look(resp *http.Response, body []byte) (seen, error) {
 		out.withheld = append(out.withheld, "an answer that cannot be read")
 	}
 	return out, nil
+}
+
+// erred reports whether a leaf is of an error that came as a success: S3 says
+// 200 before it knows.
+func (k *call) erred(l wire.Leaf) bool {
+	out := k.name.Operation.Output
+	return k.name.Wire == model.RESTXML && (l.Path == "Code" || l.Path == "Message") && (out == nil || out.Member(l.Path) == nil)
 }
 
 // again returns the edits that take what is sensitive out of an answer.
@@ -88,34 +98,79 @@ func (k *call) columns(masks *mask.Set) []column {
 		if strings.EqualFold(c.Table, operation) {
 			list = append(list, column{Column: c})
 		}
-		if service == "dynamodb" {
-			for _, t := range k.tables {
-				if strings.EqualFold(c.Table, t) {
-					list = append(list, column{c, true})
-					break
-				}
-			}
+		if k.reads(c.Table) {
+			list = append(list, column{c, true})
 		}
 	}
 	return list
 }
 
-// covers reports whether the rule is about the leaf.
-func (c *column) covers(l wire.Leaf) bool {
-	if !c.attribute {
-		return c.Column.Column == "*" || strings.EqualFold(c.Column.Column, l.Name)
+// reads reports whether the answer may hold items of a table of DynamoDB: of
+// statements and streams it is not known which table they are about.
+func (k *call) reads(table string) bool {
+	switch k.name.Operation.Service.Name {
+	case "dynamodbstreams":
+		return true
+	case "dynamodb":
+		return k.name.Operation.Code || slices.ContainsFunc(k.tables, func(t string) bool { return strings.EqualFold(t, table) })
 	}
-	for rest := l.Path; ; {
-		_, after, ok := strings.Cut(rest, `["`)
-		if !ok {
-			return false
+	return false
+}
+
+// covers reports whether the rule is about the leaf: a member of that name, or
+// what is inside of one; or an attribute, or what is inside of it.
+func (c *column) covers(l wire.Leaf) bool {
+	if c.Column.Column == "*" {
+		return !c.attribute || strings.Contains(l.Path, `["`)
+	}
+	if !c.attribute && strings.EqualFold(c.Column.Column, l.Name) || strings.HasSuffix(l.Path, "...") {
+		return true // a path that is cut short could be about anything
+	}
+	for rest := l.Path; rest != ""; {
+		name := rest
+		switch end := strings.IndexAny(rest, ".["); {
+		case strings.HasPrefix(rest, `["`):
+			quoted, err := strconv.QuotedPrefix(rest[1:])
+			if err != nil {
+				return true
+			}
+			name, rest = quoted, rest[1+len(quoted):]
+			name, _ = strconv.Unquote(name)
+			if c.attribute && (strings.EqualFold(c.Column.Column, name) || strings.HasPrefix(rest, "...") && startsWith(c.Column.Column, name)) {
+				return true
+			}
+			rest = rest[strings.IndexByte(rest, ']')+1:]
+			continue
+		case end == 0: // of an index, or between names
+			rest = rest[1:]
+			continue
+		case end > 0:
+			name, rest = rest[:end], rest[end:]
+		default:
+			rest = ""
 		}
-		name, tail, _ := strings.Cut(after, `"]`)
-		if c.Column.Column == "*" || strings.EqualFold(c.Column.Column, name) {
+		if !c.attribute && strings.EqualFold(c.Column.Column, name) {
 			return true
 		}
-		rest = tail
 	}
+	return false
+}
+
+func startsWith(s, prefix string) bool {
+	return len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// pages reports whether a member is a token by which the next page is asked
+// for: altered it would be of no use, and it is not for reading. No detector
+// looks at it.
+func pages(name string) bool {
+	name = strings.ToLower(name)
+	for _, end := range []string{"nexttoken", "continuationtoken", "paginationtoken", "pagetoken", "sharditerator", "marker", "receipthandle", "uploadid"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // hideLeaf returns the edit that hides what must not be seen of a leaf.
@@ -143,6 +198,9 @@ func hideLeaf(masks *mask.Set, columns []column, l wire.Leaf, body []byte) (wire
 			return l.Erase(), true, nil
 		}
 		return l.Edit(string(hidden)), true, nil
+	}
+	if pages(l.Name) {
+		return wire.Edit{}, false, nil
 	}
 	hidden, found := redacted(masks, l, value)
 	if !found {

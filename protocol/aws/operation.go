@@ -2,8 +2,6 @@ package aws
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,8 +55,11 @@ func (k *call) operation() (protocol.Operation, error) {
 		h.remark("more parameters than are looked at")
 	}
 	if report.Unknown+report.Duplicates > 0 {
-		sum := sha256.Sum256(k.body)
-		h.remark("not in the model, or there twice: %s; sha256 of the body %s", clip(strings.Join(report.UnknownPaths, ", "), 400), hex.EncodeToString(sum[:]))
+		remark := "not in the model, or there twice: " + clip(strings.Join(report.UnknownPaths, ", "), 400)
+		if k.whole {
+			remark += "; sha256 of the body " + sha256Hex(k.body)
+		}
+		h.remark("%s", remark)
 	}
 	op.Remark = strings.Join(h.remarks, "; ")
 	if called.HandsOut && !slices.Contains(k.p.config.HandOut, op.Verb) {

@@ -83,6 +83,9 @@ func clientTLS(t protocol.Target) (*tls.Config, error) {
 	return c, nil
 }
 
+// assumeTime is how long STS may take.
+const assumeTime = 20 * time.Second
+
 // renewBefore is how long before their end credentials are replaced.
 const renewBefore = 5 * time.Minute
 
@@ -113,6 +116,8 @@ func signing(c Credentials) sigv4.Credentials {
 
 // assume assumes the session's role. The call is recorded as the gateway's own.
 func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, assumeTime)
+	defer cancel()
 	who, role := u.s.Principal(), l.Role
 	region := role.Region
 	if region == "" {
@@ -158,7 +163,7 @@ func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
 	}
 	list, err := u.s.Begin(ctx, nil, protocol.Operation{
 		Verb: "sts:AssumeRole", Origin: protocol.OriginGateway, Effects: protocol.Credential,
-		Text: "sts:AssumeRole RoleArn=" + role.ARN + " SourceIdentity=" + form.Get("SourceIdentity") + " RoleSessionName=" + form.Get("RoleSessionName"),
+		Text:    "sts:AssumeRole RoleArn=" + role.ARN + " SourceIdentity=" + form.Get("SourceIdentity") + " RoleSessionName=" + form.Get("RoleSessionName"),
 		Objects: []protocol.Object{{Kind: "arn", Name: role.ARN, Effects: protocol.Credential}},
 	})
 	if err != nil {
@@ -173,7 +178,7 @@ func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
 func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
 	resp, err := u.http.RoundTrip(r)
 	if err != nil {
-		return Credentials{}, protocol.Outcome{Text: "no answer"}, fmt.Errorf("sts:AssumeRole: %w", err)
+		return Credentials{}, protocol.Outcome{Result: protocol.Unknown, Text: "no answer"}, fmt.Errorf("sts:AssumeRole: %w", err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
@@ -203,15 +208,19 @@ func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
 }
 
 // name64 makes of s what STS takes as a session's name or source identity: 2
-// to 64 letters, digits and _+=,.@-.
+// to 64 letters, digits and _+=,.@-. What is longer ends in a digest, so that
+// no two become one.
 func name64(s string) string {
+	if len(s) > 64 {
+		s = s[:47] + "-" + sha256Hex([]byte(s))[:16]
+	}
 	s = strings.Map(func(r rune) rune {
 		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r)) {
 			return r
 		}
 		return '-'
 	}, s)
-	return (s + "--")[:max(2, min(len(s), 64))]
+	return (s + "--")[:max(2, len(s))]
 }
 
 // tagValue makes of s what IAM takes as a tag's value.
