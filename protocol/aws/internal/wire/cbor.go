@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
@@ -299,7 +300,8 @@ func (e Edit) appendCBOR(dst, token []byte) []byte {
 	case e.Null && !e.key:
 		return append(dst, 0xf6)
 	case major == cborText:
-		return append(appendCBORHead(dst, cborText, uint64(len(e.Text))), e.Text...)
+		text := strings.ToValidUTF8(e.Text, "\ufffd")
+		return append(appendCBORHead(dst, cborText, uint64(len(text))), text...)
 	case major == cborBytes:
 		return append(appendCBORHead(dst, cborBytes, uint64(len(e.Text))), e.Text...)
 	case major == cborSimple && (info == 20 || info == 21):

@@ -110,12 +110,12 @@ func (s *walk) parameter(a at, m *formMap, key string, value []byte, start, end 
 	}
 	b, isKey, ok := s.follow(a, m, key)
 	if !ok {
-		s.path = s.path[:0]
+		s.leave(mark{})
 		b = a.near(key)
-		s.enter(key)
+		s.enterFree(key)
 		s.unknown()
 	}
-	defer func() { s.path = s.path[:0] }()
+	defer s.leave(mark{})
 	if isKey {
 		*m = formMap{prefix: strings.TrimSuffix(key, lastPart(key)), key: s.string(value)}
 		s.enterKey(m.key)

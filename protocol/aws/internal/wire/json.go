@@ -155,35 +155,35 @@ func (j *jsonScan) object(a at, depth int) error {
 }
 
 // property is the place of an object's property, with the path leading there.
-func (j *jsonScan) property(a at, name []byte, start int, next *int) (at, int, error) {
+func (j *jsonScan) property(a at, name []byte, start int, next *int) (at, mark, error) {
 	return j.entry(a, name, start, j.i, encJSON, next)
 }
 
 // entry is the place of a value that has a name: a member, or what stands
 // under a map's key, which is a leaf itself.
-func (s *walk) entry(a at, name []byte, start, end int, enc encoding, next *int) (at, int, error) {
+func (s *walk) entry(a at, name []byte, start, end int, enc encoding, next *int) (at, mark, error) {
 	switch {
 	case a.shape == nil:
 		b := a.lost(s.string(name))
-		return b, s.enter(b.name), nil
+		return b, s.enterFree(b.name), nil
 	case a.shape.Kind == model.Document:
 		b := at{shape: a.shape, name: s.string(name), sensitive: a.sensitive}
-		return b, s.enter(b.name), nil
+		return b, s.enterFree(b.name), nil
 	case a.shape.Kind == model.Map:
-		mark := s.enterKey(s.string(name))
+		m := s.enterKey(s.string(name))
 		err := s.key(a.inner(a.shape.Key), name, start, end, enc)
-		return a.inner(a.shape.Value), mark, err
+		return a.inner(a.shape.Value), m, err
 	}
 	if m, _ := s.find(a.shape, name, next); m != nil {
 		return a.under(m), s.enter(m.Name), nil
 	}
 	b := a.near(s.string(name))
-	mark := s.enter(b.name)
+	m := s.enterFree(b.name)
 	// Answers may tell the type of any structure; clients pass over it.
 	if !s.response || string(name) != "__type" {
 		s.unknown()
 	}
-	return b, mark, nil
+	return b, m, nil
 }
 
 // array reads what stands between brackets.

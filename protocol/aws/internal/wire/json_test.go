@@ -67,13 +67,13 @@ func TestEnough(t *testing.T) {
 	n := 0
 	r, err := Request(op, model.JSON11, nil, nil, nil, []byte(`{"Name":"a","Count":1,"Other":{}}`), func(Leaf) error {
 		n++
-		return Enough
+		return ErrEnough
 	})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.True(t, r.Truncated)
 	require.Equal(t, 1, r.Unknown, "what follows is still counted")
-	_, err = Request(op, model.JSON11, nil, nil, nil, []byte(`{"Name":"a","Count":1,`), func(Leaf) error { return Enough })
+	_, err = Request(op, model.JSON11, nil, nil, nil, []byte(`{"Name":"a","Count":1,`), func(Leaf) error { return ErrEnough })
 	require.ErrorIs(t, err, ErrMalformed, "what follows is still checked")
 }
 

@@ -108,7 +108,7 @@ func (s *walk) keyed(a at, key string, values []string) error {
 		b = b.inner(b.shape.Value)
 	}
 	for i, value := range values {
-		inner := len(s.path)
+		inner := s.here()
 		if list {
 			s.enterIndex(i)
 		} else if i > 0 {

@@ -93,6 +93,23 @@ func (l Leaf) Text(body []byte) (string, bool) {
 	return "", false
 }
 
+// Content is what Edit takes for the same value: the bytes of a binary leaf,
+// and the Text of others. It says false where the leaf is not in the body.
+func (l Leaf) Content(body []byte) (string, bool) {
+	text, ok := l.Text(body)
+	switch {
+	case !ok:
+		return "", false
+	case l.enc == encRaw:
+		return string(body[l.Start:l.End]), true
+	case l.enc == encBytes || l.Shape != nil && l.Shape.Kind == model.Blob && l.enc != encCBOR:
+		if b, err := base64.StdEncoding.DecodeString(text); err == nil {
+			return string(b), true
+		}
+	}
+	return text, true
+}
+
 // Rewrite returns the body with other values in the places of the edits,
 // written as the format demands, and nothing else changed. The body is left
 // as it is. An edit of a leaf that is not in the body, or two of the same
@@ -117,7 +134,9 @@ func Rewrite(body []byte, edits []Edit) ([]byte, error) {
 	from = 0
 	for _, e := range edits {
 		out = append(out, body[from:e.Start]...)
-		e.Text = strings.ToValidUTF8(e.Text, "\ufffd")
+		if e.enc != encRaw && e.enc != encBytes && e.kind != model.Blob {
+			e.Text = strings.ToValidUTF8(e.Text, "\ufffd")
+		}
 		out = e.append(out, body[e.Start:e.End])
 		from = e.End
 	}

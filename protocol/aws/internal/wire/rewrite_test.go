@@ -73,3 +73,63 @@ func TestRewriteRefuses(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "{\"a\":\"\ufffd\"}", string(got))
 }
+
+func TestContent(t *testing.T) {
+	op := operation(sample(), nil)
+	for w, body := range map[model.Wire]string{
+		model.JSON11:  `{"Name":"a\nb","Data":"/wA=","Labels":{"k":"v"}}`,
+		model.RESTXML: `<R><Name>a&#10;b</Name><Data>/wA=</Data><Labels><entry><key>k</key><value>v</value></entry></Labels></R>`,
+		model.Query:   `Name=a%0Ab&Data=%2FwA%3D&Labels.entry.1.key=k&Labels.entry.1.value=v`,
+		model.CBOR:    "\xa3\x64Name\x63a\nb\x64Data\x42\xff\x00\x66Labels\xa1\x61k\x61v",
+	} {
+		var got []string
+		walk := func(f func(Leaf) error) (Report, error) { return Request(op, w, nil, nil, nil, []byte(body), f) }
+		out := masked(t, []byte(body), func(l Leaf) (Edit, bool) {
+			text, ok := l.Content([]byte(body))
+			require.True(t, ok)
+			got = append(got, text)
+			return l.Edit(text), true
+		}, walk)
+		require.Equal(t, []string{"a\nb", "\xff\x00", "k", "v"}, got)
+		before, _, err := requestLines(t, op, w, body)
+		require.NoError(t, err)
+		after, _, err := requestLines(t, op, w, string(out))
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	}
+	blob := structOf("In", field1("Body", scalarOf(model.Blob)))
+	blob.Payload = "Body"
+	walk := func(f func(Leaf) error) (Report, error) {
+		return Request(operation(blob, nil), model.RESTXML, nil, nil, nil, []byte("a\xff"), f)
+	}
+	out := masked(t, []byte("a\xff"), func(l Leaf) (Edit, bool) {
+		text, _ := l.Content([]byte("a\xff"))
+		return l.Edit(text + "\xfe"), true
+	}, walk)
+	require.Equal(t, "a\xff\xfe", string(out))
+}
+
+func TestKeys(t *testing.T) {
+	long := strings.Repeat("é", 2000)
+	op := operation(sample(), nil)
+	body := `{"NextBy":{"` + long + `":{"Labels":{"ssn":"1"}}},"Doc":{"a":[{"b":2}]},"x":{"y":3},"Name":"n"}`
+	got := map[string][]string{}
+	_, err := Request(op, model.JSON11, nil, nil, nil, []byte(body), func(l Leaf) error {
+		if !l.Key {
+			got[l.Value] = append([]string(nil), l.Keys...)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[string][]string{"1": {long, "ssn"}, "2": {"a", "b"}, "3": {"x", "y"}, "n": nil}, got)
+	body = `<R><NextBy><entry><key>k</key><value><Labels><entry><key>ssn</key><value>1</value></entry></Labels></value></entry></NextBy><Name>n</Name></R>`
+	got = map[string][]string{}
+	_, err = Request(op, model.RESTXML, nil, nil, nil, []byte(body), func(l Leaf) error {
+		if !l.Key {
+			got[l.Value] = append([]string(nil), l.Keys...)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[string][]string{"1": {"k", "ssn"}, "n": nil}, got)
+}

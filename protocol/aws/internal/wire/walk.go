@@ -22,6 +22,7 @@ type walk struct {
 	fixed    map[string]bool // parameters that name the operation
 
 	path   []byte
+	keys   []string
 	leaves int
 	enough bool
 
@@ -106,58 +107,77 @@ func member(shape *model.Shape, name string) *model.Member {
 	return nil
 }
 
+// mark is a place on the way, for going back there.
+type mark struct{ path, keys int }
+
+func (s *walk) here() mark { return mark{len(s.path), len(s.keys)} }
+
 // enter adds a name to the path and returns what leave takes.
-func (s *walk) enter(name string) int {
-	mark := len(s.path)
-	if mark > MaxPath {
-		return mark
+func (s *walk) enter(name string) mark {
+	m := s.here()
+	switch {
+	case m.path > MaxPath:
+	case !plain(name):
+		s.quote(name)
+	default:
+		if m.path > 0 {
+			s.path = append(s.path, '.')
+		}
+		s.path = append(s.path, name...)
+		s.bound()
 	}
-	if !plain(name) {
-		return s.enterKey(name)
-	}
-	if mark > 0 {
-		s.path = append(s.path, '.')
-	}
-	s.path = append(s.path, name...)
-	return s.bound(mark)
+	return m
 }
 
-func (s *walk) enterIndex(i int) int {
-	mark := len(s.path)
-	if mark > MaxPath {
-		return mark
+func (s *walk) enterIndex(i int) mark {
+	m := s.here()
+	if m.path <= MaxPath {
+		s.path = append(s.path, '[')
+		s.path = strconv.AppendInt(s.path, int64(i), 10)
+		s.path = append(s.path, ']')
+		s.bound()
 	}
-	s.path = append(s.path, '[')
-	s.path = strconv.AppendInt(s.path, int64(i), 10)
-	s.path = append(s.path, ']')
-	return s.bound(mark)
+	return m
 }
 
-func (s *walk) enterKey(key string) int {
+// enterKey adds a map's key.
+func (s *walk) enterKey(key string) mark {
+	m := s.here()
+	s.keys = append(s.keys, key)
+	if m.path <= MaxPath {
+		s.quote(key)
+	}
+	return m
+}
+
+// enterFree adds a name that is not the model's, in a document or where the
+// model knows nothing.
+func (s *walk) enterFree(name string) mark {
+	m := s.enter(name)
+	s.keys = append(s.keys, name)
+	return m
+}
+
+func (s *walk) quote(name string) {
 	const most = 128
-	mark := len(s.path)
-	if mark > MaxPath {
-		return mark
-	}
 	s.path = append(s.path, '[')
-	if len(key) > most {
-		s.path = strconv.AppendQuoteToASCII(s.path, key[:most])
+	if len(name) > most {
+		s.path = strconv.AppendQuoteToASCII(s.path, name[:most])
 		s.path = append(s.path, "..."...)
 	} else {
-		s.path = strconv.AppendQuoteToASCII(s.path, key)
+		s.path = strconv.AppendQuoteToASCII(s.path, name)
 	}
 	s.path = append(s.path, ']')
-	return s.bound(mark)
+	s.bound()
 }
 
-func (s *walk) bound(mark int) int {
+func (s *walk) bound() {
 	if len(s.path) > MaxPath {
 		s.path = append(s.path[:MaxPath], "..."...)
 	}
-	return mark
 }
 
-func (s *walk) leave(mark int) { s.path = s.path[:mark] }
+func (s *walk) leave(m mark) { s.path, s.keys = s.path[:m.path], s.keys[:m.keys] }
 
 // plain reports whether a name can stand in a path as it is.
 func plain(name string) bool {
@@ -256,9 +276,9 @@ func (s *walk) skip() bool {
 
 func (s *walk) hand(l Leaf) error {
 	s.leaves++
-	l.Path = s.string(s.path)
+	l.Path, l.Keys = s.string(s.path), s.keys[:len(s.keys):len(s.keys)]
 	err := s.f(l)
-	if errors.Is(err, Enough) {
+	if errors.Is(err, ErrEnough) {
 		s.enough = true
 		return nil
 	}

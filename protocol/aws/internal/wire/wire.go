@@ -22,10 +22,10 @@ const (
 // ErrMalformed says that a body is not what its format demands.
 var ErrMalformed = errors.New("malformed")
 
-// Enough is what a caller's function returns when it wants no more leaves. The
+// ErrEnough is what a caller's function returns when it wants no more leaves. The
 // rest of the message is still checked and counted, the report says that it is
 // truncated, and the error ends there.
-var Enough = errors.New("no more leaves are wanted") //nolint:staticcheck // a signal, as fs.SkipAll
+var ErrEnough = errors.New("no more leaves are wanted")
 
 // Leaf is one scalar of a request or a response.
 type Leaf struct {
@@ -35,6 +35,10 @@ type Leaf struct {
 	Path string
 	// Name is the innermost member's, by the model.
 	Name string
+	// Keys are the names on the path that are data: maps' keys, and names that the
+	// model lacks. They are whole where Path may not be, as they were sent, and
+	// valid until the function returns.
+	Keys []string
 	// Shape is nil where the model does not know the leaf.
 	Shape *model.Shape
 	// Value is text as it was sent, without the format's escapes. Binary

@@ -191,7 +191,7 @@ func (x *xmlScan) child(e element, a at, counts, n int, next *int, depth int) er
 	switch {
 	case a.shape == nil || a.shape.Kind == model.Document:
 		b := a.lost(x.string(e.local))
-		mark := x.enter(b.name)
+		mark := x.enterFree(b.name)
 		defer x.leave(mark)
 		return x.element(e, b, depth+1)
 	case a.shape.Kind == model.List:
@@ -266,7 +266,7 @@ func (x *xmlScan) stranger(e element, a at, depth int) error {
 		return x.element(e, a, depth+1)
 	}
 	b := a.near(name)
-	mark := x.enter(name)
+	mark := x.enterFree(name)
 	defer x.leave(mark)
 	if !envelope || depth != 0 || name != "ResponseMetadata" && name != "requestId" && name != "RequestId" {
 		x.unknown()
@@ -284,8 +284,8 @@ func (x *xmlScan) pair(e element, a at, depth int) error {
 		return nil
 	}
 	key, value := wireName(a.shape.Key, "key"), wireName(a.shape.Value, "value")
-	mark := len(x.path)
-	defer func() { x.leave(mark) }()
+	mark := x.here()
+	defer x.leave(mark)
 	for {
 		solid, err := x.run()
 		if err != nil {
