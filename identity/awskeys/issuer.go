@@ -35,12 +35,14 @@ var ErrTooLarge = errors.New("the principal is too large for a session token")
 type Issuer struct {
 	keys    []*sealer
 	revoked atomic.Pointer[revocation]
+	opened  func() *cache // behind a function, as what it holds is secret
 }
 
 // New returns an issuer. The first key seals what is issued, each opens what
 // comes. At least one; the error joins all mistakes and holds nothing secret.
 func New(keys ...Key) (*Issuer, error) {
-	i := &Issuer{}
+	known := &cache{}
+	i := &Issuer{opened: func() *cache { return known }}
 	var errs []error
 	if len(keys) == 0 {
 		errs = append(errs, errors.New("there is no key to seal AWS credentials with"))
@@ -136,12 +138,19 @@ func (v verifier) Scheme() identity.Scheme { return identity.SchemeSigV4 }
 // credentials; the credential's name is the access key id. It goes by the
 // revocations of this moment.
 func (v verifier) Secret(_ context.Context, sessionToken string) (string, identity.Proven, error) {
-	c, key, err := open(v.issuer.keys, v.accessKeyID, sessionToken)
-	if err != nil {
-		return "", identity.Proven{}, err
+	known := v.issuer.opened()
+	o, ok := known.get(v.accessKeyID, sessionToken)
+	if !ok {
+		c, key, err := open(v.issuer.keys, v.accessKeyID, sessionToken)
+		if err != nil {
+			return "", identity.Proven{}, err
+		}
+		o = opened{c, secret.New(key.secret(v.accessKeyID, sessionToken))}
+		known.put(v.accessKeyID, sessionToken, o)
 	}
+	c := o.content
 	p := identity.Principal{
-		Issuer: c.Issuer, Subject: c.Subject, Name: c.Name, Groups: c.Groups, Attributes: maps.Clone(c.Attributes),
+		Issuer: c.Issuer, Subject: c.Subject, Name: c.Name, Groups: slices.Clone(c.Groups), Attributes: maps.Clone(c.Attributes),
 		OnBehalfOf: c.OnBehalfOf, Expires: c.expires(),
 	}
 	if p.Attributes == nil {
@@ -154,7 +163,7 @@ func (v verifier) Secret(_ context.Context, sessionToken string) (string, identi
 	case p.Expired(time.Now()):
 		return "", identity.Proven{}, identity.ErrExpired
 	}
-	return key.secret(v.accessKeyID, sessionToken), identity.Proven{
+	return o.secret.Reveal(), identity.Proven{
 		Principal: p, Scheme: identity.SchemeSigV4, Credential: v.accessKeyID,
 	}, nil
 }

@@ -194,3 +194,26 @@ func TestAny(t *testing.T) {
 		require.ErrorIs(t, err, identity.ErrRefused)
 	}
 }
+
+func TestOpenedAgain(t *testing.T) {
+	i := issuer(t, newKey(t))
+	c := issue(t, i, coder())
+	for range 3 { // the second time it is known
+		_, who, err := ask(t, i, c.AccessKeyID, c.SessionToken())
+		require.NoError(t, err)
+		who.Principal.Groups[0], who.Principal.Attributes["injected"] = "admins", "yes"
+	}
+	_, who, err := ask(t, i, c.AccessKeyID, c.SessionToken())
+	require.NoError(t, err)
+	require.NotContains(t, who.Principal.Groups, "admins", "callers have copies")
+	require.NotContains(t, who.Principal.Attributes, "injected")
+	for range 2 * maxOpened { // others push it out
+		other := issue(t, i, coder())
+		_, _, err := ask(t, i, other.AccessKeyID, other.SessionToken())
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, len(i.opened().tokens), maxOpened)
+	require.NoError(t, i.Revoke(Revocation{AccessKeyID: c.AccessKeyID}))
+	_, _, err = ask(t, i, c.AccessKeyID, c.SessionToken())
+	require.ErrorIs(t, err, identity.ErrRefused)
+}
