@@ -20,18 +20,18 @@ func EventStream(s *model.Shape) *model.Shape {
 }
 
 // Event hands the leaves of one message of an event stream to f, as Request
-// does. Whole is the operation's input or output, which holds the stream.
+// does. Out is the operation's input or output, which holds the stream.
 // Paths begin with the event's name; places are in the payload.
-func Event(whole *model.Shape, w model.Wire, frame *Frame, f func(Leaf) error) (Report, error) {
+func Event(out *model.Shape, w model.Wire, frame *Frame, f func(Leaf) error) (Report, error) {
 	s := newWalk(w, f)
 	s.response = true
-	err := s.event(whole, frame)
+	err := s.event(out, frame)
 	return s.report, err
 }
 
-func (s *walk) event(whole *model.Shape, frame *Frame) error {
-	a := at{name: frame.Type, sensitive: whole != nil && whole.Sensitive}
-	if stream := EventStream(whole); stream != nil {
+func (s *walk) event(out *model.Shape, frame *Frame) error {
+	a := at{name: frame.Type, sensitive: out != nil && out.Sensitive}
+	if stream := EventStream(out); stream != nil {
 		a.sensitive = a.sensitive || stream.Sensitive
 		for i := range stream.Members {
 			if m := &stream.Members[i]; m.WireName == frame.Type || m.Name == frame.Type {
@@ -51,7 +51,7 @@ func (s *walk) event(whole *model.Shape, frame *Frame) error {
 		}
 		return s.document(at{shape: failed}, frame.Payload)
 	case frame.Type == "initial-response" || frame.Type == "initial-request":
-		return s.document(at{shape: whole}, frame.Payload)
+		return s.document(at{shape: out}, frame.Payload)
 	}
 	if a.shape == nil || a.shape.Kind != model.Structure {
 		a.shape = nil

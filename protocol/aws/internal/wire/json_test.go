@@ -103,3 +103,19 @@ func TestBounds(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, r.UnknownPaths, 1, "what is inside of the unknown counts once")
 }
+
+func TestNoParameters(t *testing.T) {
+	op := operation(nil, nil)
+	for _, c := range []struct {
+		wire model.Wire
+		body string
+	}{{model.JSON11, `{"a":1}`}, {model.RESTXML, "<R><a>1</a></R>"}, {model.Query, "a=1"}, {model.EC2, "a=1"}, {model.CBOR, "\xa1\x61a\x01"}} {
+		got, r, err := requestLines(t, op, c.wire, c.body)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a=1 unknown"}, got)
+		require.Equal(t, 1, r.Unknown, "what a call without parameters has is unknown")
+	}
+	_, r, err := responseLines(t, op, model.EC2, 200, nil, "<ActResponse><requestId>i</requestId><return>true</return></ActResponse>")
+	require.NoError(t, err)
+	require.Zero(t, r.Unknown)
+}

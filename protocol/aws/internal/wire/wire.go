@@ -91,7 +91,7 @@ func Request(op *model.Operation, w model.Wire, labels map[string]string, query 
 }
 
 func (s *walk) request(op *model.Operation, labels map[string]string, query url.Values, header http.Header, body []byte) error {
-	a := at{shape: op.Input}
+	a := whole(op.Input)
 	switch s.wire {
 	case model.RESTJSON, model.RESTXML:
 		s.rest = true
@@ -126,7 +126,7 @@ func (s *walk) respond(op *model.Operation, status int, header http.Header, body
 	if status >= 300 {
 		return s.failure(header, body)
 	}
-	a := at{shape: op.Output}
+	a := whole(op.Output)
 	switch s.wire {
 	case model.RESTJSON, model.RESTXML:
 		s.rest = true
@@ -136,6 +136,15 @@ func (s *walk) respond(op *model.Operation, status int, header http.Header, body
 		return s.payload(a, body)
 	}
 	return s.document(a, body)
+}
+
+// whole is the place of a message's structure. Where the model has none, there
+// is one without members: whatever comes is unknown.
+func whole(s *model.Shape) at {
+	if s == nil {
+		s = &model.Shape{Kind: model.Structure}
+	}
+	return at{shape: s}
 }
 
 // document reads a body that holds the members of a structure.
