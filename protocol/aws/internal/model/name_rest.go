@@ -48,10 +48,14 @@ func (n *naming) rest(candidates []*lineJSON) (Call, error) {
 	if err != nil {
 		return Call{}, err
 	}
-	for i := range all {
-		if all[i].op == call.Operation {
-			call.Labels, err = all[i].labels()
+	for _, m := range all {
+		if m.op != call.Operation {
+			continue
 		}
+		if key := m.stranger(n.r.Query); key != "" {
+			return Call{}, fmt.Errorf("%w: %s with %q in the query, which %s does not take", ErrUnknown, what, clip(key), m.op.Name)
+		}
+		call.Labels, err = m.labels()
 	}
 	return call, err
 }

@@ -32,6 +32,8 @@ type match struct {
 	rank string
 	// sameSlash says that both path and pattern end in a slash, or neither.
 	sameSlash bool
+	// strict says that the query chooses among the operations of the path.
+	strict bool
 }
 
 // buildRoutes makes the tree of a service that speaks REST, else nil.
@@ -147,6 +149,7 @@ func (w *walker) step(n *node, at int, value string, rank byte) {
 
 // end takes the routes whose method and query fit.
 func (w *walker) end(n *node) {
+	strict := slices.ContainsFunc(n.routes, func(r *route) bool { return len(r.pattern.query) > 0 })
 	for _, r := range n.routes {
 		if r.op.Method == w.method && r.fits(w.query) {
 			w.found = append(w.found, match{
@@ -154,6 +157,7 @@ func (w *walker) end(n *node) {
 				values:    slices.Clone(w.values),
 				rank:      string(w.rank) + "z", // longer patterns are more specific
 				sameSlash: r.pattern.slash == w.slash,
+				strict:    strict,
 			})
 		}
 	}
@@ -191,6 +195,31 @@ func (r *route) complete(query url.Values, header http.Header) bool {
 		}
 	}
 	return true
+}
+
+// stranger returns a key of the query that the operation does not know. Where
+// the query chooses the operation, such a key may mean one that is newer than
+// the table. Keys that begin with x- are signatures' and clients' own.
+func (m match) stranger(query url.Values) string {
+	if !m.strict {
+		return ""
+	}
+	for key := range query {
+		if len(key) > 2 && strings.EqualFold(key[:2], "x-") || m.knows(key) {
+			continue
+		}
+		return key
+	}
+	return ""
+}
+
+func (r *route) knows(key string) bool {
+	if slices.ContainsFunc(r.pattern.query, func(l literal) bool { return l.key == key }) {
+		return true
+	}
+	return r.op.Input != nil && slices.ContainsFunc(r.op.Input.Members, func(m Member) bool {
+		return m.Location == InQuery && (m.WireName == key || m.Shape.Kind == Map)
+	})
 }
 
 // weight counts what the request had to have for the route.
