@@ -126,71 +126,78 @@ func (s *walk) parameter(a at, m *formMap, key string, value []byte, start, end 
 
 func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
 
-// follow walks from a structure along the dots of a parameter's name.
+// follow walks from a structure along the dots of a parameter's name, and
+// says whether that leads to a key of a map, and whether it leads anywhere.
 func (s *walk) follow(a at, m *formMap, key string) (b at, isKey, ok bool) {
 	rest := key
-	for depth := 0; ; depth++ {
-		if a.shape == nil || depth > MaxDepth {
-			return a, false, false
-		}
+	for depth := 0; depth <= MaxDepth && a.shape != nil; depth++ {
 		switch a.shape.Kind {
 		case model.Structure:
-			member, tail, found := s.formMember(a.shape, rest)
-			if !found {
-				return a, false, false
+			a, rest, ok = s.followMember(a, rest)
+			if ok && rest == "" && a.shape != nil && a.shape.Kind == model.List {
+				return a, false, true // an empty list is told by its name alone
 			}
-			s.enter(member.Name)
-			hidden := a.under(member)
-			if tail == "" {
-				// An empty list is told by its name alone.
-				return hidden, false, hidden.shape != nil && (hidden.shape.Kind >= model.String || hidden.shape.Kind == model.List)
-			}
-			a, rest = hidden, tail
 		case model.List:
-			if !a.shape.Flattened && s.wire == model.Query {
-				if rest, ok = cutPart(rest, wireName(a.shape.Value, "member")); !ok {
-					return a, false, false
-				}
-			}
-			n, tail, found := formIndex(rest)
-			if !found {
-				return a, false, false
-			}
-			s.enterIndex(n)
-			a, rest = a.inner(a.shape.Value), tail
-			if rest == "" {
-				return a, false, a.shape != nil && a.shape.Kind >= model.String
-			}
+			a, rest, ok = s.followElement(a, rest)
 		case model.Map:
-			if !a.shape.Flattened {
-				if rest, ok = cutPart(rest, "entry"); !ok {
-					return a, false, false
-				}
-			}
-			n, tail, found := formIndex(rest)
-			if !found {
-				return a, false, false
-			}
-			if tail == wireName(a.shape.Key, "key") {
-				return a.inner(a.shape.Key), true, true
-			}
-			prefix := strings.TrimSuffix(key, tail)
-			if rest, ok = cutPart(tail, wireName(a.shape.Value, "value")); !ok {
-				return a, false, false
-			}
-			if m.prefix == prefix && prefix != "" {
-				s.enterKey(m.key)
-			} else {
-				s.enterIndex(n)
-			}
-			a = a.inner(a.shape.Value)
-			if rest == "" {
-				return a, false, a.shape != nil && a.shape.Kind >= model.String
-			}
+			a, rest, isKey, ok = s.followEntry(a, m, key, rest)
 		default:
 			return a, false, false
 		}
+		if !ok || isKey {
+			return a, isKey, ok
+		}
+		if rest == "" {
+			return a, false, a.shape != nil && a.shape.Kind > model.Map
+		}
 	}
+	return a, false, false
+}
+
+func (s *walk) followMember(a at, rest string) (at, string, bool) {
+	member, tail, ok := s.formMember(a.shape, rest)
+	if !ok {
+		return a, rest, false
+	}
+	s.enter(member.Name)
+	return a.under(member), tail, true
+}
+
+func (s *walk) followElement(a at, rest string) (at, string, bool) {
+	if !a.shape.Flattened && s.wire == model.Query {
+		var ok bool
+		if rest, ok = cutPart(rest, wireName(a.shape.Value, "member")); !ok {
+			return a, rest, false
+		}
+	}
+	n, tail, ok := formIndex(rest)
+	if ok {
+		s.enterIndex(n)
+	}
+	return a.inner(a.shape.Value), tail, ok
+}
+
+func (s *walk) followEntry(a at, m *formMap, key, rest string) (b at, tail string, isKey, ok bool) {
+	if !a.shape.Flattened {
+		if rest, ok = cutPart(rest, "entry"); !ok {
+			return a, rest, false, false
+		}
+	}
+	n, tail, ok := formIndex(rest)
+	switch {
+	case !ok:
+		return a, rest, false, false
+	case tail == wireName(a.shape.Key, "key"):
+		return a.inner(a.shape.Key), "", true, true
+	}
+	prefix := strings.TrimSuffix(key, tail)
+	if m.prefix == prefix {
+		s.enterKey(m.key)
+	} else {
+		s.enterIndex(n)
+	}
+	tail, ok = cutPart(tail, wireName(a.shape.Value, "value"))
+	return a.inner(a.shape.Value), tail, false, ok
 }
 
 // formMember finds the member that a parameter's name begins with. Names may
