@@ -17,35 +17,49 @@ type arns struct {
 	op                *model.Operation
 	partition, region string
 	account           string
-	wanted            map[string]bool     // the variables of the templates, lower case
-	values            map[string][]string // of each
+	templates         []template
+	values            map[string][]string // of the parameters that may stand for a variable, by lower-case name
 	given             []string            // parameters that are ARNs
+	sources           map[string]bool     // ARNs of what is only read, though the call writes
 }
 
-// maxNames bounds how many values are kept for one variable.
+// template is one of the operation's, with the parameters that may stand for
+// each of its variables, the likeliest first.
+type template struct {
+	text  string
+	names map[string][]string
+}
+
+// maxNames bounds how many values are kept for one parameter.
 const maxNames = maxObjects + 1
 
 func newARNs(op *model.Operation, region, account string) *arns {
-	a := &arns{op: op, partition: "aws", region: region, account: account, wanted: map[string]bool{}, values: map[string][]string{}}
+	a := &arns{op: op, partition: "aws", region: region, account: account, values: map[string][]string{}, sources: map[string]bool{}}
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		a.partition = "aws-cn"
 	case strings.HasPrefix(region, "us-gov-"):
 		a.partition = "aws-us-gov"
 	}
-	for _, t := range op.Resources {
-		for _, name := range segments(t) {
-			a.wanted[strings.ToLower(name)] = true
+	for _, text := range op.Resources {
+		t := template{text, map[string][]string{}}
+		for literal, name := range segments(text) {
+			if ambient(name) {
+				continue
+			}
+			t.names[name] = candidates(op, kindOf(literal), strings.ToLower(name))
+			for _, c := range t.names[name] {
+				a.values[c] = nil
+			}
 		}
+		a.templates = append(a.templates, t)
 	}
 	return a
 }
 
-// aliases are the variables whose parameters have other names.
-var aliases = map[string]map[string]string{
-	"s3": {"bucket": "bucketname", "key": "objectname"},
-	// The keys of RequestItems are tables.
-	"dynamodb": {"requestitems": "tablename"},
+// ambient reports whether a variable is about where the call is made.
+func ambient(name string) bool {
+	return name == "" || name == "Partition" || name == "Region" || name == "Account"
 }
 
 // add takes in one parameter.
@@ -53,56 +67,62 @@ func (a *arns) add(l wire.Leaf) {
 	if l.Value == "" || len(l.Value) > 2048 || l.Sensitive {
 		return
 	}
-	name := strings.ToLower(l.Name)
-	if strings.HasPrefix(l.Value, "arn:") && strings.Count(l.Value, ":") >= 5 {
-		if len(a.given) < maxNames {
-			a.given = append(a.given, l.Value)
-		}
-		return
-	}
-	service := a.op.Service.Name
-	if service == "s3" && name == "copysource" {
-		a.copySource(l.Value)
-		return
-	}
-	if other, ok := aliases[service][name]; ok {
-		if name == "requestitems" && (!l.Key || strings.Count(l.Path, "[") > 1) {
+	name, service := strings.ToLower(l.Name), a.op.Service.Name
+	if l.Key {
+		// The keys of RequestItems are tables.
+		if service != "dynamodb" || name != "requestitems" || strings.Count(l.Path, "[") > 1 {
 			return
 		}
-		name = other
+		name = "tablename"
 	}
-	a.value(name, l.Value)
+	if a.special(service, name, l.Value) {
+		return
+	}
+	if strings.HasPrefix(l.Value, "arn:") && strings.Count(l.Value, ":") >= 5 {
+		a.give(l.Value)
+		return
+	}
+	if name == "name" && strings.ContainsAny(l.Path, ".[") {
+		return // the name of something inside
+	}
+	if list, ok := a.values[name]; ok && len(list) < maxNames {
+		a.values[name] = append(list, a.plain(service, name, l.Value))
+	}
 }
 
-func (a *arns) value(name, value string) {
-	if list := a.values[name]; a.wanted[name] && len(list) < maxNames {
-		a.values[name] = append(list, value)
-	}
-}
-
-// copySource takes in "bucket/key?versionId=id", percent-encoded.
-func (a *arns) copySource(s string) {
-	s, _, _ = strings.Cut(strings.TrimPrefix(unescaped(s), "/"), "?versionId=")
-	if bucket, key, ok := strings.Cut(s, "/"); ok {
-		a.given = append(a.given, "arn:"+a.partition+":s3:::"+bucket+"/"+key)
+func (a *arns) give(arn string) {
+	if len(a.given) < maxNames {
+		a.given = append(a.given, arn)
 	}
 }
 
 // objects returns what the call is about: at least the service itself.
 func (a *arns) objects(e protocol.Effects) []protocol.Object {
 	seen := map[string]bool{}
-	for _, t := range a.op.Resources {
-		a.fill(t, seen)
-	}
-	for _, arn := range a.given {
-		seen[arn] = true
+	for _, t := range a.templates {
+		a.fill(t, false, seen)
 	}
 	if len(seen) == 0 {
+		for _, t := range a.templates {
+			a.fill(t, true, seen)
+		}
+	}
+	made := maps.Clone(seen)
+	told := len(seen) > 0 || len(a.templates) == 0 && len(a.given) > 0
+	for _, arn := range a.given {
+		told = told || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) })
+		seen[arn] = true
+	}
+	if !told {
 		seen["arn:"+a.partition+":"+a.op.Service.SigningName+":"+a.region+":"+a.account+":*"] = true
 	}
 	var list []protocol.Object
 	for _, arn := range slices.Sorted(maps.Keys(seen)) {
-		list = append(list, protocol.Object{Kind: "arn", Name: arn, Effects: e})
+		o := protocol.Object{Kind: "arn", Name: arn, Effects: e}
+		if a.sources[arn] && !made[arn] {
+			o.Effects = protocol.Read
+		}
+		list = append(list, o)
 	}
 	return list
 }
@@ -119,12 +139,19 @@ func (a *arns) tables() []string {
 	return list
 }
 
-// fill adds the ARNs that a template makes with all values of its variables,
-// or none where one has no value.
-func (a *arns) fill(template string, into map[string]bool) {
-	made := []string{""}
-	for literal, name := range segments(template) {
-		values := a.valuesOf(name)
+// fill adds the ARNs that a template makes with all values of its variables.
+// Where one has no value there are none, or, where parts will do and another
+// has one, "*" stands for it.
+func (a *arns) fill(t template, parts bool, into map[string]bool) {
+	made, found := []string{""}, len(t.names) == 0
+	for literal, name := range segments(t.text) {
+		values := a.valuesOf(t, name)
+		if !ambient(name) {
+			found = found || len(values) > 0
+			if parts && len(values) == 0 {
+				values = []string{"*"}
+			}
+		}
 		var next []string
 		for _, one := range made {
 			for _, v := range values {
@@ -136,24 +163,42 @@ func (a *arns) fill(template string, into map[string]bool) {
 		}
 		made = next
 	}
+	if !found {
+		return
+	}
 	for _, arn := range made {
 		into[arn] = true
 	}
 }
 
 // valuesOf returns what stands for a variable; no variable is nothing, once.
-func (a *arns) valuesOf(name string) []string {
-	switch name = strings.ToLower(name); name {
+func (a *arns) valuesOf(t template, name string) []string {
+	switch name {
 	case "":
 		return []string{""}
-	case "partition":
+	case "Partition":
 		return []string{a.partition}
-	case "region":
+	case "Region":
 		return []string{a.region}
-	case "account":
+	case "Account":
 		return []string{a.account}
 	}
-	return a.values[name]
+	for _, c := range t.names[name] {
+		if values := a.values[c]; len(values) > 0 {
+			return values
+		}
+	}
+	return nil
+}
+
+// alike reports whether an ARN is of the kind that a template makes.
+func alike(template, arn string) bool {
+	want, got := strings.SplitN(template, ":", 6), strings.SplitN(arn, ":", 6)
+	if len(want) < 6 || len(got) < 6 || want[2] != got[2] {
+		return false
+	}
+	kind, _, variable := strings.Cut(want[5], "${")
+	return variable && strings.HasPrefix(got[5], kind) && (kind != "" || !strings.Contains(got[5], "/"))
 }
 
 // segments yields the text before each variable of a template with the

@@ -1,0 +1,140 @@
+package aws
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/protocol/aws/internal/model"
+	"github.com/sallyport/sallyport/protocol/aws/internal/sts"
+)
+
+// aliases are the parameters that stand for variables of other names, which no
+// rule tells.
+var aliases = map[string]map[string][]string{
+	"autoscaling": {"groupfriendlyname": {"autoscalinggroupname", "autoscalinggroupnames"}},
+	"ec2":         {"securitygroupid": {"groupid", "groupids"}, "keypairname": {"keyname", "keynames"}},
+	"glue":        {"tablename": {"name"}},
+	"rds": {
+		"dbclusterinstancename": {"dbclusteridentifier"}, "snapshotname": {"dbsnapshotidentifier"}, "clustersnapshotname": {"dbclustersnapshotidentifier"},
+		"parametergroupname": {"dbparametergroupname"}, "clusterparametergroupname": {"dbclusterparametergroupname"}, "subnetgroupname": {"dbsubnetgroupname"},
+	},
+	"s3":  {"bucketname": {"bucket"}, "objectname": {"key"}},
+	"ssm": {"parameternamewithoutleadingslash": {"name", "names", "path"}, "documentname": {"documentname", "name"}},
+}
+
+// candidates returns the parameters that may stand for a variable, lower case,
+// the likeliest first: names and ids of things are called in several ways.
+func candidates(op *model.Operation, kind, variable string) []string {
+	list := slices.Clone(aliases[op.Service.Name][variable])
+	bases := []string{strings.TrimSuffix(strings.TrimSuffix(variable, "withpath"), "withoutleadingslash")}
+	switch variable {
+	case "id", "name", "resourceid", "resourcename", "resourcepath", "identifier":
+		bases = []string{kind, variable}
+	}
+	for _, base := range bases {
+		if base == "" {
+			continue
+		}
+		list = append(list, base)
+		stem := base
+		for _, end := range []string{"name", "identifier", "id"} {
+			if s, ok := strings.CutSuffix(base, end); ok && s != "" {
+				stem = s
+				break
+			}
+		}
+		for _, end := range []string{"name", "id", "identifier", ""} {
+			list = append(list, stem+end, stem+end+"s")
+		}
+	}
+	if len(op.Resources) == 1 && op.Input != nil {
+		for i := range op.Input.Members {
+			if m := &op.Input.Members[i]; m.Required && strings.EqualFold(m.Name, "name") {
+				list = append(list, "name")
+			}
+		}
+	}
+	return list
+}
+
+// kindOf returns the word before a variable: of "…:instance/", instance.
+func kindOf(literal string) string {
+	literal = strings.TrimRight(literal, "/:")
+	return strings.ToLower(strings.ReplaceAll(literal[strings.LastIndexAny(literal, "/:}")+1:], "-", ""))
+}
+
+// plain returns a value as it stands in ARNs.
+func (a *arns) plain(service, name, value string) string {
+	switch {
+	case service == "lambda" && name == "functionname":
+		value, _, _ = strings.Cut(value, ":") // the alias or version
+	case service == "ssm" && (name == "name" || name == "names" || name == "path"):
+		value, _, _ = strings.Cut(strings.TrimPrefix(value, "/"), ":") // the version or label
+	case service == "route53" && (name == "id" || name == "hostedzoneid"):
+		value = strings.TrimPrefix(value, "/hostedzone/")
+	}
+	return value
+}
+
+// special takes in parameters that name a resource in a way of their own.
+func (a *arns) special(service, name, value string) bool {
+	at := ":" + a.region + ":" + a.account + ":"
+	switch service + " " + name {
+	case "s3 copysource":
+		a.copySource(value)
+	case "sqs queueurl":
+		u, err := url.Parse(value)
+		if err != nil {
+			return false
+		}
+		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+		queue, account := parts[len(parts)-1], a.account
+		if n := len(parts); n > 1 && sts.ValidAccount(parts[n-2]) {
+			account = parts[n-2]
+		}
+		a.give("arn:" + a.partition + ":sqs:" + a.region + ":" + account + ":" + queue)
+	case "lambda functionname":
+		account, rest, ok := strings.Cut(value, ":function:")
+		if !ok || strings.Contains(account, ":") {
+			return false
+		}
+		rest, _, _ = strings.Cut(rest, ":")
+		a.give("arn:" + a.partition + ":lambda:" + a.region + ":" + account + ":function:" + rest)
+	case "kms keyid", "kms targetkeyid":
+		if !strings.HasPrefix(value, "alias/") {
+			return false
+		}
+		a.give("arn:" + a.partition + ":kms" + at + value)
+	case "ec2 resources":
+		prefix, _, _ := strings.Cut(value, "-")
+		kind, ok := ec2Kinds[prefix]
+		if !ok {
+			kind = "*"
+		}
+		a.give("arn:" + a.partition + ":ec2" + at + kind + "/" + value)
+	default:
+		return false
+	}
+	return true
+}
+
+// copySource takes in "bucket/key?versionId=id", percent-encoded; the bucket
+// may be an ARN.
+func (a *arns) copySource(s string) {
+	s, _, _ = strings.Cut(s, "?versionId=")
+	s = strings.TrimPrefix(unescaped(s), "/")
+	if !strings.HasPrefix(s, "arn:") {
+		s = "arn:" + a.partition + ":s3:::" + s
+	}
+	a.give(s)
+	a.sources[s] = true
+}
+
+// ec2Kinds are the resources of EC2 by the beginning of their ids, where calls
+// take ids of any kind.
+var ec2Kinds = map[string]string{
+	"ami": "image", "eipalloc": "elastic-ip", "eni": "network-interface", "i": "instance", "igw": "internet-gateway", "lt": "launch-template",
+	"nat": "natgateway", "rtb": "route-table", "sg": "security-group", "snap": "snapshot", "subnet": "subnet", "tgw": "transit-gateway",
+	"vol": "volume", "vpc": "vpc", "vpce": "vpc-endpoint",
+}
