@@ -41,6 +41,10 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 	if resp.ContentLength > limit {
 		return k.tooMuch(x, to, resp)
 	}
+	if err := k.hold(&k.p.answers, resp.ContentLength); err != nil {
+		_ = x.End(outcomeOf(resp, "", "the client has too much under way; it did not get the answer"))
+		return err
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
 		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Text: "the answer broke off"})

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ type call struct {
 	wire   model.Wire // of the answer; guessed until the call has a name
 	body   []byte     // where it is held whole
 	whole  bool
-	ahead  *ahead // reads the body while the call waits; mostly nil
+	held   []func() // give back the memory that the call's bodies take
+	ahead  *ahead   // reads the body while the call waits; mostly nil
 	// hostLabels are the operation's parameters that stand in the host's name.
 	hostLabels map[string]string
 	tables     []string // of DynamoDB that it is about
@@ -52,6 +54,11 @@ func (c *connection) handle(w http.ResponseWriter, r *http.Request) {
 		default:
 			c.gate.Logger().Error("a call panicked; its connection is cut", "panic", p, "stack", string(debug.Stack()))
 			panic(http.ErrAbortHandler)
+		}
+	}()
+	defer func() {
+		for _, giveBack := range k.held {
+			giveBack()
 		}
 	}()
 	if err := k.serve(); err != nil {
@@ -120,6 +127,9 @@ func (k *call) readBody() ([]byte, error) {
 	if k.r.ContentLength > limit {
 		return nil, &tooLarge{limit}
 	}
+	if err := k.hold(&k.p.requests, k.r.ContentLength); err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
 	if k.r.ContentLength > 0 {
 		b.Grow(int(min(k.r.ContentLength, 64<<10)))
@@ -135,6 +145,29 @@ func (k *call) readBody() ([]byte, error) {
 	hash := sha256.Sum256(k.body)
 	return hash[:], nil
 }
+
+// hold takes the memory for a body of that length, or of any if it is negative,
+// until the call is over.
+func (k *call) hold(from *budget, length int64) error {
+	if length < 0 {
+		length = k.p.config.MaxBody
+	}
+	ctx, cancel := context.WithTimeoutCause(k.r.Context(), holdTime, errBusy)
+	defer cancel()
+	giveBack, err := from.take(ctx, k.claim.AccessKeyID, length)
+	if err == nil {
+		k.held = append(k.held, giveBack)
+	}
+	return err
+}
+
+const (
+	holdTime   = 20 * time.Second
+	heldBodies = 8 // of the largest size, in each direction, for each credential
+)
+
+// errBusy is for a client that has too much under way.
+var errBusy = errors.New("this client has too many large calls under way at once; make fewer")
 
 // tooLarge is for bodies that would be held whole.
 type tooLarge struct{ limit int64 }

@@ -146,8 +146,9 @@ type Config struct {
 	// nothing else; zero means an hour. They never outlive the principal's proof.
 	Life time.Duration
 	// MaxBody is the most bytes that a body which is held whole may have, in
-	// either direction. Zero means 8 MiB, and 128 MiB is the most. Objects and
-	// other streaming blobs have no limit here.
+	// either direction. Zero means 8 MiB, and 128 MiB is the most. All that are
+	// held for one credential at a time take eight times as much in each
+	// direction; more wait. Objects and other streaming blobs have no limit here.
 	MaxBody int64
 	// Patience is how long a call that waits for a person goes on waiting when
 	// its client has left, for a retry that joins it. Zero means a minute.

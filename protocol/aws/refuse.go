@@ -143,6 +143,8 @@ func (k *call) refusal(err error) refusal {
 	case errors.Is(err, errRepeated):
 		// SDKs sign anew and try again on this code: who made the call in earnest gets through.
 		return refusal{http.StatusBadRequest, pick("ThrottlingException", "Throttling"), errRepeated.Error()}
+	case errors.Is(err, errBusy):
+		return refusal{http.StatusBadRequest, pick("ThrottlingException", "Throttling"), errBusy.Error()}
 	case errors.Is(err, errNoAnswer):
 		return refusal{http.StatusBadGateway, pick("ServiceUnavailableException", "ServiceUnavailable"), errNoAnswer.Error()}
 	case errors.Is(err, identity.ErrUnavailable):
