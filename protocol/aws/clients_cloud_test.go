@@ -174,6 +174,14 @@ func verbs(g *proxytest.Gateway) map[string]int {
 	return count
 }
 
+// parseDocument reads what the credentials endpoint answers.
+func parseDocument(t testing.TB, body []byte) document {
+	t.Helper()
+	var d document
+	require.NoError(t, json.Unmarshal(body, &d))
+	return d
+}
+
 func exitCode(t testing.TB, err error) int {
 	t.Helper()
 	var exit *exec.ExitError
