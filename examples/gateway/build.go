@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/identity"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws"
 	"github.com/sallyport/sallyport/protocol/postgres"
 	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/proxy"
@@ -77,10 +78,19 @@ func (s *settings) build(log recorder.Log, m *members, p *people, logger *slog.L
 	// Listeners that are alike share a plugin, and with it one SQL parser.
 	plugins := map[postgresListener]*postgres.Plugin{}
 	secureShell := ssh.New(s.sshSettings())
+	clouds := map[awsListener]*aws.Plugin{}
 	for _, from := range s.Listeners {
 		targets := s.targetsOf(from)
-		if from.protocol() == "ssh" {
+		switch from.protocol() {
+		case "ssh":
 			b.Listen(from.Address, secureShell, targets[0], targets[1:]...)
+			continue
+		case "aws":
+			kind := s.awsListener(from)
+			if clouds[kind] == nil {
+				clouds[kind] = aws.New(s.awsSettings(kind, m.aws))
+			}
+			b.Listen(from.Address, clouds[kind], targets[0], targets[1:]...)
 			continue
 		}
 		kind := postgresListener{from.scheme(), from.requireTLS()}
@@ -127,7 +137,12 @@ func (s *settings) targetsOf(l listenerConfig) []protocol.Target {
 		if t.TLS.Mode == "disable" {
 			tls.Mode = protocol.TLSDisable
 		}
-		list = append(list, protocol.Target{Name: t.Name, Address: t.Address, Database: t.Database, TLS: tls})
+		target := protocol.Target{Name: t.Name, Address: t.Address, Database: t.Database}
+		if l.protocol() == "aws" {
+			target = t.awsTarget()
+		}
+		target.TLS = tls
+		list = append(list, target)
 	}
 	return list
 }

@@ -19,6 +19,7 @@ func (c *checker) check() {
 	c.checkTargets()
 	c.checkListeners()
 	c.checkSSH()
+	c.checkAWS()
 	c.checkRules()
 	c.checkApprovers()
 	c.checkMasks()
@@ -54,10 +55,17 @@ func (c *checker) checkTargets() {
 			c.wrong(at+".name", "another target is called %q", t.Name)
 		}
 		seen[t.Name] = true
-		c.address(at+".address", t.Address)
-		switch c.speaks(t.Name) {
+		speaks := c.speaks(t.Name)
+		if speaks != "aws" {
+			c.address(at+".address", t.Address)
+			c.notAWS(at, t)
+		}
+		switch speaks {
 		case "ssh":
 			c.checkSSHTarget(at, t)
+			continue
+		case "aws":
+			c.checkAWSTarget(at, t)
 			continue
 		case "postgres":
 		default: // what it speaks is complained about
@@ -92,9 +100,12 @@ func (c *checker) checkListeners() {
 	for i, l := range c.Listeners {
 		at := fmt.Sprintf("listeners[%d]", i)
 		c.address(at+".address", l.Address)
-		c.oneOf(at+".protocol", l.Protocol, "postgres", "ssh")
+		c.oneOf(at+".protocol", l.Protocol, "postgres", "ssh", "aws")
 		if l.protocol() == "ssh" && (l.Scheme != "" || l.RequireTLS != nil) {
 			c.wrong(at+".protocol", "ssh has neither scheme nor require_tls; leave them out")
+		}
+		if l.protocol() == "aws" {
+			c.checkAWSListener(at, l)
 		}
 		c.oneOf(at+".scheme", l.Scheme, "auto", "scram", "token")
 		c.need(at+".targets", len(l.Targets) > 0, "the names of the targets behind the listener")

@@ -86,12 +86,20 @@ func TestSSHSettings(t *testing.T) {
 	require.NoError(t, err)
 	c := s.sshSettings()
 	require.NotNil(t, c.Login)
+	assert.Nil(t, c.FileBytes)
 	c.Login = nil
 	assert.Equal(t, ssh.Config{
 		Keys: s.hostKeys, HostKeys: ssh.HostKeys{Files: []string{filepath.Join(dir, "known_hosts")}, Lines: []string{"# none"}},
 		Env: []string{"A", "B*"}, Forward: true, ForwardBytes: 1 << 10, RawInput: true, MaxCommand: 2 << 10, MaxChannels: 3,
 		LoginTimeout: 4 * time.Second, KeepAlive: -time.Second,
 	}, c)
+}
+
+func TestSSHFileBytes(t *testing.T) {
+	dir, _ := sshFiles(t)
+	s, err := load(write(t, dir, "g.yaml", strings.Replace(sshMinimal, "{host_keys", "{file_bytes: 64KiB, host_keys", 1)), true)
+	require.NoError(t, err)
+	assert.EqualValues(t, 64<<10, s.sshSettings().FileBytes("/a", true))
 }
 
 // complaints checks that err holds all of want, and nothing else.
@@ -112,7 +120,7 @@ func TestBadSSHFiles(t *testing.T) {
 		replace, by string
 		want        []string
 	}{
-		"protocol":        {"protocol: ssh", "protocol: telnet", []string{`g.yaml:6: listeners[0].protocol: "telnet" is none of postgres, ssh`}},
+		"protocol":        {"protocol: ssh", "protocol: telnet", []string{`g.yaml:6: listeners[0].protocol: "telnet" is none of postgres, ssh, aws`}},
 		"no section":      {"ssh: {host_keys: [host_key], known_hosts: [known_hosts]}\n", "", []string{"g.yaml:1: ssh.host_keys: is missing: clients know the gateway by it; ssh-keygen", "g.yaml:1: ssh.known_hosts: is missing: the gateway must know"}},
 		"no host key":     {"host_keys: [host_key]", "host_keys: [other]", []string{"g.yaml:10: ssh.host_keys[0]: ", `other: there is no such file; ssh-keygen -q -t ed25519 -N "" -f `}},
 		"bad host key":    {"host_keys: [host_key]", "host_keys: [host_key.pub]", []string{"g.yaml:10: ssh.host_keys[0]: ", "host_key.pub holds no private key"}},

@@ -15,6 +15,7 @@ type config struct {
 	Listeners   []listenerConfig   `yaml:"listeners"`
 	Postgres    postgresConfig     `yaml:"postgres"`
 	SSH         sshConfig          `yaml:"ssh"`
+	AWS         awsConfig          `yaml:"aws"`
 	Rules       []ruleConfig       `yaml:"rules"`
 	Approvers   approversConfig    `yaml:"approvers"`
 	Masks       masksConfig        `yaml:"masks"`
@@ -65,6 +66,7 @@ type targetConfig struct {
 	Name     string      `yaml:"name"`
 	Address  string      `yaml:"address"`
 	Database string      `yaml:"database"`
+	Account  string      `yaml:"account"`
 	TLS      tlsConfig   `yaml:"tls"`
 	Login    loginConfig `yaml:"login"`
 }
@@ -81,6 +83,11 @@ type loginConfig struct {
 	Cert      string `yaml:"cert"`
 	Key       string `yaml:"key"`
 	Authority string `yaml:"authority"`
+
+	AccessKeyID     secret      `yaml:"access_key_id"`
+	SecretAccessKey secret      `yaml:"secret_access_key"`
+	SessionToken    secret      `yaml:"session_token"`
+	Role            *roleConfig `yaml:"role"`
 }
 
 type listenerConfig struct {

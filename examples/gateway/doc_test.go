@@ -39,7 +39,7 @@ func tags(t reflect.Type) []string {
 
 // gateway.yaml promises to explain every field.
 func TestEveryFieldIsExplained(t *testing.T) {
-	for file, of := range map[string]any{"gateway.yaml": config{}, "tokens.yaml": tokenConfig{}, "ssh-keys.yaml": sshMembersConfig{}} {
+	for file, of := range map[string]any{"gateway.yaml": config{}, "tokens.yaml": tokenConfig{}, "ssh-keys.yaml": sshMembersConfig{}, "aws-revoked.yaml": revokedAWSConfig{}} {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		fields := tags(reflect.TypeOf(of))
@@ -62,12 +62,21 @@ func names(t *testing.T, file, pattern string) []string {
 	return slices.Compact(list)
 }
 
+// own returns the names of a struct's own fields.
+func own(t reflect.Type) []string {
+	var list []string
+	for i := range t.NumField() {
+		list = append(list, t.Field(i).Tag.Get("yaml"))
+	}
+	return list
+}
+
 // docs/operating.md lists the metrics that there are, and the fields of limits.
 func TestOperatingIsTrue(t *testing.T) {
 	const doc = "../../docs/operating.md"
 	assert.Equal(t, names(t, "../../proxy/metrics.go", `"(sallyport\.[a-z.]+)"`), names(t, doc, "(?m)^\\| `(sallyport\\.[a-z.]+)` \\|"))
 	documented := names(t, doc, "(?m)^\\| `([a-z_]+)` \\| `[A-Z]")
-	for _, name := range slices.Concat(tags(reflect.TypeFor[limitsConfig]()), tags(reflect.TypeFor[postgresConfig]()), tags(reflect.TypeFor[sshConfig]())) {
+	for _, name := range slices.Concat(tags(reflect.TypeFor[limitsConfig]()), tags(reflect.TypeFor[postgresConfig]()), tags(reflect.TypeFor[sshConfig]()), own(reflect.TypeFor[awsConfig]())) {
 		assert.Contains(t, documented, name)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/identity/awskeys"
 	"github.com/sallyport/sallyport/identity/oidc"
 )
 
@@ -72,6 +73,7 @@ func (o oidcConfig) authenticator() (*oidc.Authenticator, error) {
 type members struct {
 	static  *identity.Tokens // nil for none
 	issuers []identity.Authenticator
+	aws     *awskeys.Issuer // nil where no listener speaks AWS
 }
 
 func (s *settings) members() (*members, error) {
@@ -86,6 +88,16 @@ func (s *settings) members() (*members, error) {
 	for _, issuer := range s.issuers {
 		m.issuers = append(m.issuers, issuer)
 	}
+	if len(s.awsKeys) > 0 {
+		issuer, err := awskeys.New(s.awsKeys...)
+		if err != nil {
+			return nil, err
+		}
+		if err := issuer.Revoke(s.revoked...); err != nil {
+			return nil, err
+		}
+		m.aws = issuer
+	}
 	return m, nil
 }
 
@@ -94,6 +106,9 @@ func (m *members) with(ssh sshMembers) []identity.Authenticator {
 	var list []identity.Authenticator
 	if m.static != nil {
 		list = append(list, m.static)
+	}
+	if m.aws != nil {
+		list = append(list, m.aws)
 	}
 	return slices.Concat(list, m.issuers, ssh.lists)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/identity/awskeys"
 	"github.com/sallyport/sallyport/identity/oidc"
 	"github.com/sallyport/sallyport/mask"
 )
@@ -24,6 +25,9 @@ type settings struct {
 	issuers     []*oidc.Authenticator
 	ssh         sshMembers
 	hostKeys    []xssh.Signer
+	awsKeys     []awskeys.Key
+	revoked     []awskeys.Revocation
+	authority   *tls.Certificate // of AWS's proxy mode; nil for none
 	certificate *tls.Certificate // nil for none
 }
 
@@ -53,7 +57,7 @@ type checker struct {
 
 // locate makes all paths in the file such as seen from the file's directory.
 func (c *checker) locate() {
-	paths := []*string{&c.Record.Dir, &c.Record.KeyFile, &c.Admin.Token.file}
+	paths := []*string{&c.Record.Dir, &c.Record.KeyFile, &c.Admin.Token.file, &c.AWS.Revocations}
 	if c.Certificate != nil {
 		paths = append(paths, &c.Certificate.Cert, &c.Certificate.Key)
 	}
@@ -68,9 +72,16 @@ func (c *checker) locate() {
 			paths = append(paths, &list[i])
 		}
 	}
+	for i := range c.AWS.Keys {
+		paths = append(paths, &c.AWS.Keys[i].file)
+	}
+	if c.AWS.Authority != nil {
+		paths = append(paths, &c.AWS.Authority.Cert, &c.AWS.Authority.Key)
+	}
 	for i := range c.Targets {
 		t := &c.Targets[i]
-		paths = append(paths, &t.TLS.CA, &t.Login.Cert, &t.Login.Key, &t.Login.Authority, &t.Login.Password.file)
+		paths = append(paths, &t.TLS.CA, &t.Login.Cert, &t.Login.Key, &t.Login.Authority, &t.Login.Password.file,
+			&t.Login.AccessKeyID.file, &t.Login.SecretAccessKey.file, &t.Login.SessionToken.file)
 	}
 	for i := range c.Approvers.Webhooks {
 		paths = append(paths, &c.Approvers.Webhooks[i].Secret.file)

@@ -40,7 +40,7 @@ func TestTheExplainedFileIsGood(t *testing.T) {
 	s, err := load("gateway.yaml", false)
 	require.NoError(t, err)
 	assert.Equal(t, "agents", s.Name)
-	assert.Len(t, s.rules, 7)
+	assert.Len(t, s.rules, 10)
 	assert.Len(t, s.masks, 4)
 	assert.Equal(t, protocol.Read|protocol.Write, s.rules[0].Effects)
 	assert.Equal(t, protocol.Ask, s.rules[2].Verdict)
@@ -50,8 +50,12 @@ func TestTheExplainedFileIsGood(t *testing.T) {
 	assert.Len(t, s.SSH.KnownHostLines, 1)
 	assert.Equal(t, []string{"LANG", "LC_*"}, s.SSH.Env)
 
+	assert.Equal(t, "123456789012", s.Targets[2].Account)
+
 	_, err = load("gateway.yaml", true)
 	require.Error(t, err)
+	assert.ErrorContains(t, err, "targets[2].login.access_key_id: the environment variable CLOUD_ACCESS_KEY_ID is not set")
+	assert.ErrorContains(t, err, "aws.keys[0]: aws.key: no such file or directory; `gateway aws key FILE` makes one")
 	assert.ErrorContains(t, err, "admin.token: the environment variable SALLYPORT_ADMIN_TOKEN is not set")
 	assert.ErrorContains(t, err, "targets[0].login.password: the environment variable SHOP_PASSWORD is not set")
 	assert.ErrorContains(t, err, "targets[1].login.authority: authority: no such file or directory")
@@ -105,6 +109,19 @@ func TestTheExplainedRules(t *testing.T) {
 		{Name: "a stranger is not asked about", Principal: stranger, Operation: run("exec", protocol.Destroy), Want: protocol.Deny},
 	} {
 		c.Target = "web1"
+		cases = append(cases, c)
+	}
+	call := func(verb string, effects protocol.Effects) protocol.Operation {
+		return protocol.Operation{Verb: verb, Effects: effects, Objects: []protocol.Object{{Kind: "arn", Name: "arn:aws:s3:::x", Effects: effects}}}
+	}
+	for _, c := range []proxytest.Case{
+		{Name: "looking around", Principal: coder, Operation: call("ec2:DescribeInstances", protocol.Read), Want: protocol.Allow, Rule: "looking around in the cloud"},
+		{Name: "a secret", Principal: coder, Operation: call("secretsmanager:GetSecretValue", protocol.Read), Want: protocol.Deny, Rule: "secrets of the cloud are not for agents"},
+		{Name: "a parameter", Principal: coder, Operation: call("ssm:GetParametersByPath", protocol.Read), Want: protocol.Deny},
+		{Name: "an object", Principal: coder, Operation: call("s3:DeleteObject", protocol.Write|protocol.Destroy), Want: protocol.Ask, Rule: "changing the cloud needs a person"},
+		{Name: "a stranger's call", Principal: stranger, Operation: call("ec2:DescribeInstances", protocol.Read), Want: protocol.Deny},
+	} {
+		c.Target = "cloud"
 		cases = append(cases, c)
 	}
 	proxytest.Policy(t, s.rules, cases)

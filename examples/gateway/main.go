@@ -1,10 +1,12 @@
-// Command gateway is a complete Sallyport gateway for PostgreSQL and SSH, set
-// up by one YAML file. It is made to be copied and changed: gateway.yaml explains
+// Command gateway is a complete Sallyport gateway for PostgreSQL, SSH and AWS,
+// set up by one YAML file. It is made to be copied and changed: gateway.yaml explains
 // every field.
 //
 //	gateway run FILE                     serve until SIGTERM; SIGHUP reloads
 //	gateway check FILE                   say what is wrong in FILE, and nothing else
 //	gateway token new NAME               make an agent's token
+//	gateway aws key FILE                 make a key for AWS credentials
+//	gateway aws authority NAME           make an authority for AWS's hosts
 package main
 
 import (
@@ -16,12 +18,16 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const usage = `Usage:
-  gateway run FILE                        serve; SIGHUP reloads rules, masks, tokens, keys, certificate
+  gateway run FILE                        serve; SIGHUP reloads rules, masks, tokens, keys, revocations, certificate
   gateway check [-without-secrets] FILE   say what is wrong in FILE and do nothing else
   gateway token new [-group G]... NAME    make a token for an agent and the line that admits it
+  gateway aws key FILE                    make a key that issued AWS credentials are sealed with
+  gateway aws authority [-life 8760h] NAME
+                                          make NAME.crt, which clients trust for AWS's hosts, and NAME.key
 
 gateway.yaml beside this program's source explains every field of FILE.
 `
@@ -38,15 +44,17 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	var name string
-	for len(args) > 0 && !strings.HasPrefix(args[0], "-") && (name == "" || name == "token") {
+	for len(args) > 0 && !strings.HasPrefix(args[0], "-") && (name == "" || name == "token" || name == "aws") {
 		name = strings.TrimSpace(name + " " + args[0])
 		args = args[1:]
 	}
 	var groups []string
-	withoutSecrets := false
+	withoutSecrets, life := false, 365*24*time.Hour
 	switch name {
 	case "token new":
 		flags.Func("group", "", func(g string) error { groups = append(groups, g); return nil })
+	case "aws authority":
+		flags.DurationVar(&life, "life", life, "")
 	case "check":
 		flags.BoolVar(&withoutSecrets, "without-secrets", false, "")
 	}
@@ -70,6 +78,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	case "token new":
 		err = newToken(arg, groups, stdout, stderr)
+	case "aws key":
+		err = newAWSKey(arg, stderr)
+	case "aws authority":
+		err = newAWSAuthority(arg, life, stderr)
 	default:
 		fmt.Fprint(stderr, usage)
 		return 2

@@ -22,14 +22,14 @@ type reloader struct {
 }
 
 // reload reads the file again and swaps rules, masks, tokens, SSH keys and
-// authorities, and the certificate.
+// authorities, revoked AWS credentials, and the certificate.
 // After an error everything is as it was.
 func (r *reloader) reload(ctx context.Context) error {
 	next, err := load(r.started.file, true)
 	if err != nil {
 		return fmt.Errorf("nothing was changed:\n%w", err)
 	}
-	// The tokens last: they were checked, so that they cannot fail once the
+	// Tokens and revocations last: they were checked, so that they cannot fail once the
 	// gateway has taken the rest.
 	err = r.gw.Update(ctx, proxy.Change{
 		Policy: next.rules, Masks: append([]mask.Rule{}, next.masks...), Certificate: next.certificate,
@@ -43,7 +43,12 @@ func (r *reloader) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	r.logger.Info("configuration reloaded", "file", next.file, "rules", len(next.rules), "masks", len(next.masks), "tokens", len(next.tokens), "ssh_keys", len(next.ssh.keys))
+	if r.members.aws != nil {
+		if err := r.members.aws.Revoke(next.revoked...); err != nil {
+			return err
+		}
+	}
+	r.logger.Info("configuration reloaded", "file", next.file, "rules", len(next.rules), "masks", len(next.masks), "tokens", len(next.tokens), "ssh_keys", len(next.ssh.keys), "aws_revoked", len(next.revoked))
 	if changed := needRestart(&r.started.config, &next.config); len(changed) > 0 {
 		r.logger.Warn("these changes take a restart", "sections", strings.Join(changed, ", "))
 	}

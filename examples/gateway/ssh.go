@@ -20,6 +20,7 @@ type sshConfig struct {
 	Forward        bool     `yaml:"forward"`
 	ForwardBytes   size     `yaml:"forward_bytes"`
 	RawInput       bool     `yaml:"raw_input"`
+	FileBytes      size     `yaml:"file_bytes"`
 	MaxCommand     size     `yaml:"max_command"`
 	MaxChannels    int      `yaml:"max_channels"`
 	LoginTimeout   duration `yaml:"login_timeout"`
@@ -29,13 +30,17 @@ type sshConfig struct {
 // sshSettings are for the plugin of all listeners that speak SSH.
 func (s *settings) sshSettings() ssh.Config {
 	c := s.SSH
-	return ssh.Config{
+	config := ssh.Config{
 		Keys: s.hostKeys, Login: s.sshLogin,
 		HostKeys: ssh.HostKeys{Files: c.KnownHosts, Lines: c.KnownHostLines},
 		Env:      c.Env, Forward: c.Forward, ForwardBytes: int64(c.ForwardBytes), RawInput: c.RawInput,
 		MaxCommand: int(c.MaxCommand), MaxChannels: c.MaxChannels,
 		LoginTimeout: time.Duration(c.LoginTimeout), KeepAlive: time.Duration(c.KeepAlive),
 	}
+	if n := int64(c.FileBytes); n > 0 {
+		config.FileBytes = func(string, bool) int64 { return n }
+	}
+	return config
 }
 
 // sshLogin reads a target's credential for each session, as login does.
