@@ -4,10 +4,18 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,11 +26,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	signer "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/sallyport/sallyport/bench/child"
 	"github.com/sallyport/sallyport/identity"
 )
 
-// awsLeg is one way from AWS clients to the target. All legs are plain HTTP,
-// so that no cipher hides what the middle costs.
+// awsLeg is one way from AWS clients to the target.
 type awsLeg struct {
 	name   string
 	url    string
@@ -41,7 +49,9 @@ func (l *awsLeg) cpu() (time.Duration, error) {
 // awsBed is everything that runs for AWS: the target and the legs.
 type awsBed struct {
 	config
-	work   string // removed in the end
+	work   string         // removed in the end
+	pem    string         // file with the certificate and key of every end; empty without TLS
+	roots  *x509.CertPool // that clients trust
 	target *middle
 	legs   []*awsLeg
 }
@@ -60,7 +70,16 @@ func newAWSBed(ctx context.Context, c config) (_ *awsBed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.target, err = startMiddle(exec.Command(program)); err != nil {
+	if !c.plain {
+		b.pem = filepath.Join(b.work, "pem")
+		if err := writeCertificate(b.pem); err != nil {
+			return nil, err
+		}
+		if b.roots, err = child.Roots(b.pem); err != nil {
+			return nil, err
+		}
+	}
+	if b.target, err = startMiddle(exec.Command(program, "-pem", b.pem)); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"direct", relayLeg, "durable-detectors", "buffered-detectors"} {
@@ -76,8 +95,8 @@ func newAWSBed(ctx context.Context, c config) (_ *awsBed, err error) {
 
 func (b *awsBed) addLeg(ctx context.Context, name string) error {
 	l := &awsLeg{
-		name: name, url: "http://" + b.target.addr(), creds: aws.Credentials{AccessKeyID: "AKIABENCHBENCHBENCH0", SecretAccessKey: "bench"},
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}},
+		name: name, url: b.url(b.target), creds: aws.Credentials{AccessKeyID: "AKIABENCHBENCHBENCH0", SecretAccessKey: "bench"},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: b.roots}}},
 	}
 	b.legs = append(b.legs, l)
 	if name == "direct" {
@@ -85,7 +104,7 @@ func (b *awsBed) addLeg(ctx context.Context, name string) error {
 	}
 	mode, _, _ := strings.Cut(name, "-")
 	program, token := "awsgateway", identity.NewToken()
-	args := []string{"-target", b.target.addr()}
+	args := []string{"-target", b.target.addr(), "-pem", b.pem}
 	if name == relayLeg {
 		program = "awsrelay"
 	} else {
@@ -104,11 +123,41 @@ func (b *awsBed) addLeg(ctx context.Context, name string) error {
 	if l.middle, err = startMiddle(cmd); err != nil {
 		return err
 	}
-	l.url = "http://" + l.middle.addr()
+	l.url = b.url(l.middle)
 	if program == "awsgateway" {
 		return l.signIn(ctx, token)
 	}
 	return nil
+}
+
+func (b *awsBed) url(at *middle) string {
+	if b.pem == "" {
+		return "http://" + at.addr()
+	}
+	return "https://" + at.addr()
+}
+
+// writeCertificate makes a certificate for loopback, which is its own
+// authority, and writes it and its key to a file.
+func writeCertificate(file string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
+	return os.WriteFile(file, text, 0o600)
 }
 
 // signIn gets the credentials that the gateway issues.

@@ -28,8 +28,8 @@
 //     and several at a time: commands per second, latency, CPU time.
 //   - Idle connections and idle commands: memory for each.
 //
-// With AWS, over plain HTTP on all legs, where the relay is the standard
-// library's reverse proxy:
+// With AWS, by TLS on all legs, where the relay is the standard library's
+// reverse proxy:
 //
 //   - An S3 object, sent and fetched: MB/s, CPU time per GiB, and how far the
 //     memory of the process in the middle grows.
@@ -71,6 +71,7 @@ type config struct {
 	masks    string
 	profile  string
 
+	plain                         bool // AWS: no TLS
 	skipBulk, skipTx              bool
 	skipFiles, skipExec, skipIdle bool
 }
@@ -105,6 +106,7 @@ func main() {
 	flag.StringVar(&c.legs, "legs", "", "comma-separated legs to run; empty means all")
 	flag.StringVar(&c.masks, "masks", "detectors", "what the gateway masks under pgbench: other, returned or detectors")
 	flag.StringVar(&c.profile, "profile", "", "write CPU profiles of the gateways, and of the SSH relay, into this `directory`; profiling costs a little itself")
+	flag.BoolVar(&c.plain, "plain", false, "AWS: plain HTTP on all legs, in place of TLS on all")
 	flag.BoolVar(&c.skipBulk, "no-bulk", false, "PostgreSQL: leave out the bulk runs")
 	flag.BoolVar(&c.skipTx, "no-pgbench", false, "PostgreSQL: leave out the pgbench runs")
 	flag.BoolVar(&c.skipFiles, "no-files", false, "SSH, AWS: leave out files and objects")

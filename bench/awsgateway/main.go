@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"log"
@@ -27,8 +28,8 @@ import (
 )
 
 type settings struct {
-	target, agent, journal, profile string
-	buffered                        bool
+	target, agent, journal, pem, profile string
+	buffered                             bool
 }
 
 func main() {
@@ -36,6 +37,7 @@ func main() {
 	flag.StringVar(&s.target, "target", "", "`host:port` of the target")
 	flag.StringVar(&s.agent, "agent", "agent", "name that clients come with")
 	flag.StringVar(&s.journal, "journal", "", "directory of the journal")
+	flag.StringVar(&s.pem, "pem", "", "`file` with certificate and key for both sides; empty means no TLS")
 	flag.StringVar(&s.profile, "profile", "", "write a CPU profile to this `file` in the end")
 	flag.BoolVar(&s.buffered, "buffered", false, "record in buffered mode")
 	flag.Parse()
@@ -74,7 +76,18 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
-	gw, err := proxy.New("bench").
+	target := protocol.Target{Name: "bench", Address: s.target, TLS: protocol.TargetTLS{CAFile: s.pem}}
+	builder := proxy.New("bench")
+	if s.pem == "" {
+		target.TLS.Mode = protocol.TLSDisable
+	} else {
+		certificate, err := tls.LoadX509KeyPair(s.pem, s.pem)
+		if err != nil {
+			return err
+		}
+		builder.Certificate(certificate)
+	}
+	gw, err := builder.
 		Identify(tokens, issuer).
 		Record(journal).
 		Mask(mask.Secrets(), mask.Personal()).
@@ -83,7 +96,7 @@ func run(s settings) (err error) {
 		Listen("127.0.0.1:0", aws.New(aws.Config{
 			Issuer: issuer, Account: "123456789012",
 			Login: aws.StaticLogin(aws.Login{Credentials: aws.Credentials{AccessKeyID: "AKIABENCHBENCHBENCH0", SecretAccessKey: aws.NewSecret("bench")}}),
-		}), protocol.Target{Name: "bench", Address: s.target, TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}).
+		}), target).
 		Build()
 	if err != nil {
 		return err

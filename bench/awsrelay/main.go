@@ -6,6 +6,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"log"
 	"net"
@@ -18,6 +19,7 @@ import (
 
 func main() {
 	target := flag.String("target", "", "`host:port` of the target")
+	pem := flag.String("pem", "", "`file` with certificate and key for both sides; empty means no TLS")
 	profile := flag.String("profile", "", "write a CPU profile to this `file` in the end")
 	flag.Parse()
 	stop, err := child.Profile(*profile)
@@ -29,9 +31,23 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: *target})
-	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
-	server := &http.Server{Handler: proxy}
-	go func() { _ = server.Serve(l) }()
+	to, transport := &url.URL{Scheme: "http", Host: *target}, &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	if *pem != "" {
+		roots, err := child.Roots(*pem)
+		if err != nil {
+			log.Fatal(err)
+		}
+		to.Scheme, transport.TLSClientConfig = "https", &tls.Config{RootCAs: roots}
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.Transport = transport
+	server := &http.Server{Handler: proxy, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	go func() {
+		if *pem != "" {
+			log.Fatal(server.ServeTLS(l, *pem, *pem))
+		}
+		log.Fatal(server.Serve(l))
+	}()
 	<-child.Listening(l.Addr()).Done()
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"flag"
 	"io"
 	"log"
 	"net"
@@ -22,8 +23,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(serve)}
-	go func() { log.Fatal(server.Serve(l)) }()
+	pem := flag.String("pem", "", "`file` with certificate and key; empty means no TLS")
+	flag.Parse()
+	server := &http.Server{Handler: http.HandlerFunc(serve), Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	go func() {
+		if *pem != "" {
+			log.Fatal(server.ServeTLS(l, *pem, *pem))
+		}
+		log.Fatal(server.Serve(l))
+	}()
 	<-child.Listening(l.Addr()).Done()
 }
 
