@@ -20,7 +20,7 @@ func TestXML(t *testing.T) {
 		{"declared", "<?xml version='1.0' encoding='utf-8'?>\n<!-- c --><R xmlns='urn:x' xmlns:y='urn:y'/>", nil, 0, 0},
 		{"scalars", "<R> <Name>a &lt;b&gt; &#233;&#x41;</Name>\n<Count>3</Count><On>true</On><Name2/></R>",
 			[]string{"Name=a <b> éA", "Count=3", "On=true", "Name2= unknown"}, 1, 0},
-		{"text in pieces", "<R><Name>a<![CDATA[<&]]>b<!-- no -->c\r\nd</Name></R>", []string{"Name=a<&bc\nd"}, 0, 0},
+		{"text in pieces", "<R><Name>a<![CDATA[<&]]>bc\r\nd</Name><!-- no --></R>", []string{"Name=a<&bc\nd"}, 0, 0},
 		{"blank", "<R><Name></Name><Count/><Next/><tags></tags></R>", []string{"Name=", "Count="}, 0, 0},
 		{"lists", "<R><tags><member>a</member><member>b</member></tags><Plain>c</Plain><Count>1</Count><Plain>d</Plain></R>",
 			[]string{"Tags[0]=a", "Tags[1]=b", "Plain[0]=c", "Count=1", "Plain[1]=d"}, 0, 0},
@@ -51,7 +51,7 @@ func TestXMLRefuses(t *testing.T) {
 		"<!DOCTYPE x [<!ENTITY a 'b'>]><R>&a;</R>", "<R><Name>&a;</Name></R>", "<R><Name>&amp</Name></R>", "<R><Name>&#0;</Name></R>", "<R><Name>&#xd800;</Name></R>",
 		"<R><Name>\x01</Name></R>", "<R>\xff</R>", "<?xml version='1.0' encoding='UTF-16'?><R/>", "<?xml version='1.0' encoding='ISO-8859-1'?><R/>",
 		"<R><![CDATA[x</R>", "<R><!-- </R>", "<R><!--></R>", "<R><?php ?></R>", "<R><!x></R>", "<R><Labels>x</Labels>", "<R><Labels><entry>x</entry></Labels></R>",
-		"<R><Labels><entry><key><x/></key></entry></Labels></R>",
+		"<R><Labels><entry><key><x/></key></entry></Labels></R>", "<R><Name>a<!-- -->b</Name></R>", "<R><Labels><entry><key>a<!-- -->b</key></entry></Labels></R>",
 		strings.Repeat("<Next>", 1<<16), strings.Repeat("<Next>", MaxDepth+3) + strings.Repeat("</Next>", MaxDepth+3),
 	} {
 		_, _, err := requestLines(t, op, model.RESTXML, body)
@@ -77,4 +77,10 @@ func TestXMLAnswers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"LocationConstraint=eu-west-1"}, got)
 	require.Zero(t, r.Unknown)
+}
+
+func TestCommentInAnAnswer(t *testing.T) {
+	got, _, err := responseLines(t, operation(nil, sample()), model.RESTXML, 200, nil, "<R><Name>a<!-- <b> -->c</Name></R>")
+	require.NoError(t, err)
+	require.Equal(t, []string{"Name=ac"}, got)
 }

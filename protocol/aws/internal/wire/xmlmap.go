@@ -62,6 +62,9 @@ func (x *xmlScan) pairKey(e element, a at, depth int) error {
 		}
 		return err
 	}
+	if err := x.whole(x.b[start:end]); err != nil {
+		return err
+	}
 	text, ok := unescapeXML(x.scratch[:0], x.b[start:end])
 	if !ok {
 		return x.bad("an unknown entity")

@@ -148,6 +148,9 @@ func (x *xmlScan) content(a at, start, end int, solid bool) error {
 func (x *xmlScan) inside(a at, start, end int, enc encoding) error {
 	raw := x.b[start:end]
 	if bytes.IndexByte(raw, '&') >= 0 || bytes.IndexByte(raw, '<') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
+		if err := x.whole(raw); err != nil {
+			return err
+		}
 		text, ok := unescapeXML(x.scratch[:0], raw)
 		if !ok {
 			return x.bad("an unknown entity")
@@ -155,6 +158,15 @@ func (x *xmlScan) inside(a at, start, end int, enc encoding) error {
 		x.scratch, raw = text, text
 	}
 	return x.leaf(a, raw, start, end, enc)
+}
+
+// whole refuses a request's text that a comment divides: some parsers take
+// only what stands before it.
+func (x *xmlScan) whole(raw []byte) error {
+	if !x.response && bytes.Contains(raw, []byte("<!--")) {
+		return x.bad("a comment inside of a text")
+	}
+	return nil
 }
 
 // attributes reads those of a start tag.
