@@ -41,7 +41,7 @@ func TestParseHost(t *testing.T) {
 		{host: "b.s3-eu-west-1.amazonaws.com", services: "s3", region: "eu-west-1", bucket: "b"},
 		{host: "ap-123456789012.s3-accesspoint.eu-west-1.amazonaws.com", services: "s3", region: "eu-west-1", bucket: "ap-123456789012"},
 		{host: "x.op-0123.s3-outposts.us-west-2.amazonaws.com", services: "s3", region: "us-west-2", bucket: "x.op-0123"},
-		{host: "s3-outposts.us-west-2.amazonaws.com", services: "s3outposts", region: "us-west-2"},
+		{host: "s3-outposts.us-west-2.amazonaws.com", services: "s3control s3outposts", region: "us-west-2"},
 		{host: "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", services: "s3", region: "us-east-1", bucket: "b--use1-az4--x-s3"},
 		{host: "s3express-control.us-east-1.amazonaws.com", services: "s3 s3control", region: "us-east-1"},
 		{host: "s3.cn-north-1.amazonaws.com.cn", services: "s3", region: "cn-north-1"},

@@ -189,4 +189,4 @@ func zipOf(t *testing.T, files map[string]string) []byte {
 	return b.Bytes()
 }
 
-const tableDigest = "33c807b0022e30d06db72b41a25718422ff2bc791484048d3fbe3cda0e810a9c"
+const tableDigest = "fde1ab5ab1b0d32f4df2bca998a889ac2b2e306f201f380c27e9bd3fbcf933cd"

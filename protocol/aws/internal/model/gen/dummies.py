@@ -14,8 +14,11 @@ WORDS = {
 
 
 class Dummies:
-    def __init__(self, service):
+    def __init__(self, service, optional=False):
+        """With optional, everything that stands in the query or in headers
+        is filled too."""
         self.service = service
+        self.always = ("uri", "querystring", "header") if optional else ("uri",)
 
     def of_operation(self, operation):
         if operation.input_shape is None:
@@ -23,7 +26,7 @@ class Dummies:
         out = self.structure(operation.input_shape, (), bool(operation.input_shape.metadata.get("union")))
         for name, member in operation.input_shape.members.items():
             # Labels are sent, required or not.
-            if member.serialization.get("location") == "uri" or member.metadata.get("hostLabel"):
+            if member.serialization.get("location") in self.always or member.metadata.get("hostLabel"):
                 out.setdefault(name, self.value(member, name, ()))
         return {k: v for k, v in out.items() if v is not None}
 

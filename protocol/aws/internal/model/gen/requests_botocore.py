@@ -58,32 +58,41 @@ def line(service, operation, protocol, request):
     return keep(service, operation, protocol, request.method, url, headers, form)
 
 
+def take(c, recorder, operation, dummies):
+    """The request that an operation makes, or None and the reason."""
+    recorder.taken, why = None, None
+    try:
+        c._make_api_call(operation, dummies.of_operation(c.meta.service_model.operation_model(operation)))
+    except Exception as e:  # what was taken tells
+        why = e
+    if recorder.taken is None or recorder.taken[0] != operation:
+        return None, why
+    return recorder.taken[1], None
+
+
 def main():
     session = botocore.session.Session()
     loader = session.get_component("data_loader")
-    lines, total, failed = [], 0, []
+    lines, total, named, failed = [], 0, 0, []
     for name in loader.list_available_services("service-2"):
         metadata = loader.load_service_model(name, "service-2")["metadata"]
         for protocol in metadata.get("protocols", [metadata["protocol"]]):
             c = client(session, name, protocol)
             recorder = Recorder()
             c.meta.events.register("before-send.*.*", recorder)
-            dummies = Dummies(name)
             for operation in c.meta.service_model.operation_names:
                 total += 1
-                recorder.taken = None
-                model = c.meta.service_model.operation_model(operation)
-                why = None
-                try:
-                    c._make_api_call(operation, dummies.of_operation(model))
-                except Exception as e:  # what was taken tells
-                    why = e
-                if recorder.taken is None or recorder.taken[0] != operation:
-                    failed.append((name, operation, protocol, repr(why)[:160]))
-                    continue
-                lines.append(line(name, operation, protocol, recorder.taken[1]))
+                got = set()
+                for optional in (False, True) if protocol.startswith("rest") else (False,):
+                    taken, why = take(c, recorder, operation, Dummies(name, optional))
+                    if taken is not None:
+                        got.add(line(name, operation, protocol, taken))
+                    else:
+                        failed.append((name, operation, protocol, optional, repr(why)[:160]))
+                named += bool(got)
+                lines.extend(got)
     write(sys.argv[1] if len(sys.argv) > 1 else "requests-botocore", f"# botocore {botocore.__version__}", lines)
-    print(f"{len(lines)} requests of {total}; botocore {botocore.__version__}")
+    print(f"{len(lines)} requests for {named} of {total}; botocore {botocore.__version__}")
     if os.environ.get("REQUESTS_REPORT"):
         for f in failed:
             print(*f, file=sys.stderr)
