@@ -28,6 +28,8 @@ command -v git >/dev/null || need git "git; some tests clone through ssh"
 command -v "$(go env CC)" >/dev/null || need gcc "a C compiler: the race detector needs one (the library does not)"
 [ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev "the C library's headers: the race detector needs them"
 if [ "$what" = test ]; then
+	[ -x /usr/bin/aws ] || need awscli "the AWS CLI as /usr/bin/aws; tests use it as a client"
+	/usr/bin/python3 -c 'import boto3' 2>/dev/null || need python3-boto3 "boto3 for /usr/bin/python3; tests use it as a client"
 	command -v node >/dev/null || need nodejs "Node.js; node-postgres is one of the clients that the tests try"
 	command -v npm >/dev/null || need npm "npm; it installs node-postgres for the tests"
 fi
@@ -42,9 +44,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	if command -v apt-get >/dev/null; then
 		echo "setup: install with: sudo apt-get install ${missing[*]}" >&2
 	elif command -v dnf >/dev/null; then
-		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer openssh-server openssh-clients rsync git gcc nodejs npm" >&2
+		echo "setup: install with: sudo dnf install postgresql-server postgresql-contrib pgbouncer openssh-server openssh-clients rsync git gcc nodejs npm awscli2 python3-boto3" >&2
 	elif command -v brew >/dev/null; then
-		echo "setup: install with: brew install postgresql pgbouncer openssh rsync git node, and xcode-select --install for the compiler" >&2
+		echo "setup: install with: brew install postgresql pgbouncer openssh rsync git node awscli, and xcode-select --install for the compiler" >&2
 	fi
 	exit 1
 fi

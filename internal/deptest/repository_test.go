@@ -22,6 +22,15 @@ var otherWires = []string{
 	"github.com/go-mysql-org/go-mysql", "github.com/pingcap", "vitess.io/vitess",
 	"github.com/aws",
 	module + "/protocol/ssh", module + "/protocol/mysql", module + "/protocol/aws",
+	module + "/identity/sshkeys", module + "/identity/awskeys",
+}
+
+// besideAWS are what a user of AWS alone must not link.
+var besideAWS = []string{
+	"golang.org/x/crypto/ssh", "github.com/pkg/sftp", "mvdan.cc/sh",
+	"github.com/jackc", "github.com/wasilibs", "github.com/tetratelabs/wazero", "github.com/pganalyze",
+	"github.com/go-mysql-org/go-mysql", "github.com/pingcap", "vitess.io/vitess",
+	module + "/protocol/postgres", module + "/protocol/ssh", module + "/protocol/mysql", module + "/identity/sshkeys",
 }
 
 // forTests are what no user of the library must link.
@@ -29,6 +38,8 @@ var forTests = []string{
 	"testing", "net/http/httptest",
 	"github.com/stretchr/testify", "go.uber.org/goleak",
 	"github.com/zitadel/oidc", "github.com/lib/pq",
+	"github.com/aws/aws-sdk-go-v2", "github.com/minio/minio-go", "github.com/fxamacker/cbor",
+	module + "/protocol/aws/internal/sigv4/strict",
 	module + "/internal/pgserver", module + "/internal/sshserver",
 }
 
@@ -36,7 +47,9 @@ var forTests = []string{
 var withoutExample = map[string]string{}
 
 // globals are package variables that may change, by package, with the reason.
-var globals = map[string]map[string]string{}
+var globals = map[string]map[string]string{
+	module + "/protocol/aws": {"pieces": "a pool of buffers: what it holds means nothing to who takes one"},
+}
 
 func packages(t *testing.T, args ...string) []deptest.Package {
 	t.Helper()
@@ -80,6 +93,12 @@ func TestRepositoryLinks(t *testing.T) {
 		require.NotEmpty(t, p.Deps, p.ImportPath)
 	}
 	none(t, deptest.Links(postgres, otherWires...))
+	aws := packages(t, "./proxy", "./protocol/aws", "./identity/awskeys")
+	require.Len(t, aws, 3)
+	for _, p := range aws {
+		require.NotEmpty(t, p.Deps, p.ImportPath)
+	}
+	none(t, deptest.Links(aws, besideAWS...))
 }
 
 func TestRepositoryNeedsNoCgo(t *testing.T) {
