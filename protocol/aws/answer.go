@@ -2,8 +2,6 @@ package aws
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -13,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
@@ -242,9 +239,6 @@ func sent(err error) error {
 	return errSent{err}
 }
 
-// pieces are the buffers that streams pass through.
-var pieces = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
-
 // stream sends an answer of any length as it comes.
 func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind string) error {
 	if err := k.head(x, to, resp, resp.ContentLength); err != nil {
@@ -258,17 +252,20 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 	} else {
 		part.Content = -1 // it was counted with the head
 	}
-	buffer := pieces.Get().(*[]byte)
-	defer pieces.Put(buffer)
-	digest, total := sha256.New(), int64(0)
-	for {
-		n, err := io.ReadAtLeast(resp.Body, *buffer, 1)
+	pieces := k.p.pieces.Get().(*buffers)
+	sum, total := newDigest(), int64(0)
+	defer func() {
+		sum.wait()
+		k.p.pieces.Put(pieces)
+	}()
+	for turn := 0; ; turn = 1 - turn {
+		n, err := io.ReadAtLeast(resp.Body, pieces[turn][:], 1)
 		if n > 0 {
-			part.Data = (*buffer)[:n]
+			part.Data = pieces[turn][:n]
 			if err := x.Emit(part); err != nil {
 				return k.brokenOff(x, to, err)
 			}
-			digest.Write(part.Data)
+			sum.add(part.Data)
 			total += int64(n)
 			if flush {
 				_ = http.NewResponseController(k.w).Flush()
@@ -282,7 +279,7 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 			return to.after(errNoAnswer)
 		}
 	}
-	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, hex.EncodeToString(digest.Sum(nil)))}); err != nil {
+	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
 		return to.after(err)
 	}
 	return to.after(x.Finish(protocol.Part{Kind: kind, Withheld: true, Digested: true, Content: -1}, outcomeOf(resp, "", "")))

@@ -24,7 +24,8 @@ type Plugin struct {
 	guard  sigv4.Guard
 	room   waitingRoom
 
-	requests, answers budget // of memory, by access key
+	requests, answers budget     // of memory, by access key
+	pieces            *sync.Pool // of *buffers
 
 	mu      sync.Mutex
 	targets map[string]*upstream // by session id
@@ -37,7 +38,7 @@ var (
 
 // New returns the plugin. Mistakes in c are reported when the gateway is built.
 func New(c Config) *Plugin {
-	p := &Plugin{config: c.withDefaults(), targets: map[string]*upstream{}}
+	p := &Plugin{config: c.withDefaults(), targets: map[string]*upstream{}, pieces: newBuffers()}
 	p.requests.limit, p.answers.limit = heldBodies*p.config.MaxBody, heldBodies*p.config.MaxBody
 	p.table, p.broken = model.Default()
 	if c.Authority != nil && p.broken == nil {

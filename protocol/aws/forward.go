@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net"
 	"net/http"
@@ -238,7 +237,7 @@ type upload struct {
 	sent   int64
 	sealed bool
 	rest   []byte // of the piece at hand
-	digest hash.Hash
+	digest *digest
 	hashed string // by the client's own signature; then digest is nil
 	failed atomic.Pointer[error]
 	begun  atomic.Bool // some of it was read
@@ -253,7 +252,7 @@ func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
 	if k.claim.Payload == sigv4.Hashed {
 		b.hashed = hex.EncodeToString(k.claim.PayloadHash[:])
 	} else {
-		b.digest = sha256.New()
+		b.digest = newDigest()
 	}
 	return b
 }
@@ -264,6 +263,9 @@ func (b *upload) Read(p []byte) (int, error) {
 	for len(b.rest) == 0 {
 		if b.stop.Load() {
 			return 0, errStopped
+		}
+		if b.digest != nil {
+			b.digest.wait() // the next piece may take the place of the last
 		}
 		piece, err := b.from.Next()
 		if err == io.EOF {
@@ -277,7 +279,7 @@ func (b *upload) Read(p []byte) (int, error) {
 			return 0, b.fail(err)
 		}
 		if b.digest != nil {
-			b.digest.Write(piece.Data)
+			b.digest.add(piece.Data)
 		}
 		content := int64(len(piece.Data))
 		if content == 0 {
@@ -327,7 +329,7 @@ func (b *upload) annotate() {
 	}
 	sum := b.hashed
 	if b.digest != nil {
-		sum = hex.EncodeToString(b.digest.Sum(nil))
+		sum = b.digest.hex()
 	}
 	_ = b.x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("sent %d bytes, sha256 of the content %s", b.sent, sum)})
 }
