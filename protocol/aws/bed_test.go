@@ -46,6 +46,7 @@ type cloud struct {
 	objects map[string][]byte
 	seen    []seen
 	answer  func(w http.ResponseWriter, r *http.Request, body []byte) bool // first; false goes on
+	rude    func(w http.ResponseWriter, r *http.Request)                   // in place of all that, nothing is checked
 }
 
 // seen is a request as the target got it.
@@ -63,6 +64,13 @@ func newCloud(t testing.TB) *cloud {
 }
 
 func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	rude := c.rude
+	c.mu.Unlock()
+	if rude != nil {
+		rude(w, r)
+		return
+	}
 	body, err := strict.Check(r, strict.One(realKey, realSecret, ""), time.Now())
 	if err != nil {
 		if r.Context().Err() == nil && !strings.Contains(err.Error(), "EOF") {
@@ -84,6 +92,27 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.store(w, r, body)
+}
+
+// be makes the cloud answer by rude alone.
+func (c *cloud) be(rude func(w http.ResponseWriter, r *http.Request)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rude = rude
+}
+
+// say makes the cloud ask answer first.
+func (c *cloud) say(answer func(w http.ResponseWriter, r *http.Request, body []byte) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = answer
+}
+
+// keep stores an object.
+func (c *cloud) keep(path string, content []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.objects[path] = content
 }
 
 // store is a little S3.
@@ -142,6 +171,8 @@ type bed struct {
 	cloud *cloud
 	mint  *proxytest.Mint
 	creds document
+
+	plugin *aws.Plugin
 }
 
 // document is what the credentials endpoint answers.
@@ -177,8 +208,9 @@ func newBedBefore(t testing.TB, target protocol.Target, change func(*aws.Config)
 	if change != nil {
 		change(&config)
 	}
+	b.plugin = aws.New(config)
 	b.Gateway = proxytest.Start(t, func(p *proxy.Builder) *proxy.Builder {
-		p = p.Identify(b.mint, issuer).Listen("127.0.0.1:0", aws.New(config), target)
+		p = p.Identify(b.mint, issuer).Listen("127.0.0.1:0", b.plugin, target)
 		if build == nil {
 			return p.AllowAll()
 		}
