@@ -28,6 +28,7 @@ type connection struct {
 	host  string     // that the client CONNECTed to; empty in endpoint mode
 	aws   model.Host // what host says
 	plain bool       // others can read it
+	h2    bool       // the client has chosen HTTP/2
 }
 
 const (
@@ -55,9 +56,8 @@ func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, erro
 		if err != nil {
 			return nil, err
 		}
-		if secure.ConnectionState().NegotiatedProtocol == "h2" {
-			return secure, nil
-		}
+		// Go's clients say h2 to a proxy, and then CONNECT by HTTP/1.1.
+		c.h2 = secure.ConnectionState().NegotiatedProtocol == "h2"
 		conn, private = newPeeked(secure), true
 	}
 	if start, _ := conn.in.Peek(len("CONNECT ")); string(start) == "CONNECT " {
@@ -91,6 +91,7 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 	// One byte at a time, lest the TLS handshake that follows be swallowed.
 	r, err := http.ReadRequest(bufio.NewReaderSize(onebyte{limited}, 16))
 	if err != nil {
+		c.turnAway(conn, http.StatusBadRequest, "the CONNECT request cannot be read")
 		return nil, fmt.Errorf("the CONNECT request cannot be read: %w", err)
 	}
 	host, port, err := net.SplitHostPort(r.Host)
@@ -115,7 +116,12 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 		return nil, err
 	}
 	c.host, c.aws = strings.ToLower(host), known
-	return handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
+	secure, err := handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
+	if err != nil {
+		return nil, err
+	}
+	c.h2 = secure.ConnectionState().NegotiatedProtocol == "h2"
+	return newPeeked(secure), nil
 }
 
 // leadsTo returns an error for a request that names another host than the
@@ -147,7 +153,12 @@ func (c *connection) turnAway(conn net.Conn, status int, words string) {
 	_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
 		status, http.StatusText(status), len(words)+1, words)
+	// What was not read would have the answer thrown away with the connection.
+	_ = conn.SetReadDeadline(time.Now().Add(lingering))
+	_, _ = io.CopyN(io.Discard, conn, maxHeader)
 }
+
+const lingering = 500 * time.Millisecond
 
 // serve answers requests until the connection ends, and returns when nothing
 // of it runs any more.
@@ -170,6 +181,10 @@ func (c *connection) serve(ctx context.Context, conn net.Conn) error {
 			}
 		},
 	}
+	// It is told which protocol, since TLS is not for it to see.
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(!c.h2)
+	server.Protocols.SetUnencryptedHTTP2(c.h2)
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	err := server.Serve(line)
 	stop()
@@ -227,6 +242,15 @@ func (c *peeked) Read(b []byte) (int, error) {
 		return c.in.Read(b)
 	}
 	return c.Conn.Read(b)
+}
+
+// CloseWrite tells the client that nothing more comes: net/http does that, and
+// waits, lest an answer be lost for what the client still sends.
+func (c *peeked) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
 
 // onebyte reads one byte at a time.
