@@ -173,6 +173,7 @@ type bed struct {
 	creds document
 
 	plugin *aws.Plugin
+	ago    time.Duration // for which requests that are signed by hand seem to be on their way
 }
 
 // document is what the credentials endpoint answers.
@@ -225,9 +226,14 @@ func (b *bed) url() string { return "http://" + b.Addr() }
 // signIn gets credentials for a principal by a token.
 func (b *bed) signIn(subject string) document {
 	b.t.Helper()
+	return b.signInWith(b.mint.Token(subject, "agents"), subject)
+}
+
+func (b *bed) signInWith(token, subject string) document {
+	b.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, b.url()+aws.CredentialsPath, nil)
 	require.NoError(b.t, err)
-	r.SetBasicAuth(subject, b.mint.Token(subject, "agents"))
+	r.SetBasicAuth(subject, token)
 	resp, err := http.DefaultClient.Do(r)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()

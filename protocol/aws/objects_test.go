@@ -58,7 +58,7 @@ func (b *bed) sign(r *http.Request, service, hash string, body []byte) {
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	creds := sdk.Credentials{AccessKeyID: b.creds.AccessKeyID, SecretAccessKey: b.creds.SecretAccessKey, SessionToken: b.creds.SessionToken}
 	err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" }).
-		SignHTTP(context.Background(), creds, r, hash, service, "eu-west-1", time.Now())
+		SignHTTP(context.Background(), creds, r, hash, service, "eu-west-1", time.Now().Add(-b.ago))
 	require.NoError(b.t, err)
 }
 
