@@ -12,15 +12,15 @@ import (
 // which one is missing or cannot stand in a host name.
 func (c Call) HostPrefix(header http.Header) (string, error) {
 	prefix := c.Operation.HostPrefix
-	open := strings.IndexByte(prefix, '{')
-	if open < 0 {
+	start := strings.IndexByte(prefix, '{')
+	if start < 0 {
 		return prefix, nil
 	}
 	end := strings.IndexByte(prefix, '}')
-	if end < open || c.Operation.Input == nil {
+	if end < start || c.Operation.Input == nil {
 		return "", fmt.Errorf("AWS model: host prefix %q of %s", prefix, c.Operation.Name)
 	}
-	m := c.Operation.Input.Member(prefix[open+1 : end])
+	m := c.Operation.Input.Member(prefix[start+1 : end])
 	if m == nil {
 		return "", fmt.Errorf("AWS model: host prefix %q of %s", prefix, c.Operation.Name)
 	}
@@ -32,5 +32,5 @@ func (c Call) HostPrefix(header http.Header) (string, error) {
 	if !isLabel(value) || strings.Contains(value, "_") {
 		return "", fmt.Errorf("%w: %s needs a %s that can stand in a host name", ErrUnknown, c.Operation.Name, m.Name)
 	}
-	return prefix[:open] + value + prefix[end+1:], nil
+	return prefix[:start] + value + prefix[end+1:], nil
 }

@@ -92,6 +92,9 @@ func decodeService(line *lineJSON, file *serviceJSON) (*Service, error) {
 		if err != nil {
 			return nil, fmt.Errorf("AWS model: %s: operation %s: %w", line.Name, file.Operations[i].Name, err)
 		}
+		if s.operations[op.Name] != nil {
+			return nil, fmt.Errorf("AWS model: %s: operation %s is there twice", line.Name, op.Name)
+		}
 		s.operations[op.Name] = op
 		s.names = append(s.names, op.Name)
 	}
@@ -169,6 +172,9 @@ func decodeShape(s *Shape, raw *shapeJSON, shapes []*Shape) (err error) {
 		for i, text := range raw.Members {
 			if s.Members[i], err = decodeMember(text, shapes); err != nil {
 				return fmt.Errorf("member %q: %w", text, err)
+			}
+			if s.byName[s.Members[i].Name] != nil {
+				return fmt.Errorf("member %q: is there twice", s.Members[i].Name)
 			}
 			s.byName[s.Members[i].Name] = &s.Members[i]
 		}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -123,6 +124,31 @@ func FuzzEndpoint(f *testing.F) {
 		require.Equal(t, lower(host), host)
 		require.NotContains(t, host, "{")
 		require.True(t, slices.ContainsFunc(tab.index.partitions, func(p partition) bool { return p.hasRegion(signing) }))
+	})
+}
+
+// FuzzDecodeService shows that a table that was tampered with is an error.
+func FuzzDecodeService(f *testing.F) {
+	f.Add([]byte(`{"o":[{"n":"A","m":"GET","u":"/{B}","i":1,"r":[0]}],"s":[{"k":1,"m":["B|2|1|1","C|3"]},{"k":4},{"k":3,"y":{"s":2},"v":{"s":1,"w":"x"}}],"a":["arn"]}`))
+	f.Add([]byte(`{"o":[{"n":"A","m":"GET","u":"/","i":7}]}`))
+	f.Add([]byte(`{"o":[{"n":"A","m":"GET","u":"/","i":1}],"s":[{"k":1,"m":["C|1","C|1"]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var file serviceJSON
+		if json.Unmarshal(data, &file) != nil {
+			return
+		}
+		s, err := decodeService(&lineJSON{Name: "x", Wires: []Wire{RESTJSON}}, &file)
+		if err != nil {
+			return
+		}
+		for _, name := range s.Operations() {
+			seen := make(map[*Shape]bool)
+			for _, shape := range []*Shape{s.Operation(name).Input, s.Operation(name).Output} {
+				if shape != nil {
+					walkShape(t, shape, seen)
+				}
+			}
+		}
 	})
 }
 

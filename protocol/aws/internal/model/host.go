@@ -45,11 +45,9 @@ func (t *Table) ParseHost(host string) (Host, bool) {
 	x := t.index
 	for i := range x.partitions {
 		p := &x.partitions[i]
-		rest, ok := cutSuffix(host, p.Suffix)
+		rest, ok := p.cut(host)
 		if !ok {
-			if rest, ok = cutSuffix(host, p.Dual); !ok {
-				continue
-			}
+			continue
 		}
 		if h, ok := x.parse(p, rest); ok {
 			return h, true
@@ -144,6 +142,9 @@ func (x *index) parse(p *partition, rest string) (Host, bool) {
 func (x *index) lookup(p *partition, labels []string, region string) (Host, bool) {
 	form := strings.Join(labels, ".")
 	if lines := x.byForm[form]; lines != nil {
+		if other := x.global[form]; other != nil {
+			p = other
+		}
 		return newHost(p, lines, region), true
 	}
 	if len(labels) > 1 && labels[0] != "{region}" {

@@ -56,6 +56,17 @@ func TestParseHost(t *testing.T) {
 	}
 }
 
+func TestPartitions(t *testing.T) {
+	for host, want := range map[string]string{
+		"iam.amazonaws.com": "aws", "iam.us-gov.amazonaws.com": "aws-us-gov", "ec2.us-gov-west-1.amazonaws.com": "aws-us-gov",
+		"iam.cn-north-1.amazonaws.com.cn": "aws-cn", "s3.eusc-de-east-1.amazonaws.eu": "aws-eusc", "b.s3.us-isob-east-1.sc2s.sgov.gov": "aws-iso-b",
+	} {
+		h, ok := table(t).ParseHost(host)
+		require.True(t, ok, host)
+		assert.Equal(t, want, h.Partition, host)
+	}
+}
+
 func TestOtherHostsAreNotAWS(t *testing.T) {
 	for _, host := range []string{
 		"", ".", "amazonaws.com", ".amazonaws.com", "evilamazonaws.com", "us-east-1.amazonaws.com", "api.aws",

@@ -65,6 +65,8 @@ type index struct {
 	// byForm has what stands before the partition's suffix, with {region}
 	// for the region and * for one label that may be anything.
 	byForm map[string][]*lineJSON
+	// global has the partition of forms without a region.
+	global map[string]*partition
 	// byFull has the templates of hosts outside the partitions' suffixes.
 	byFull map[string][]*lineJSON
 	// families has the first service of a family by the others.
@@ -82,6 +84,7 @@ func newIndex(raw indexJSON) (*index, error) {
 		byTarget:   make(map[string][]*lineJSON),
 		byHint:     make(map[string][]*lineJSON),
 		byForm:     make(map[string][]*lineJSON),
+		global:     make(map[string]*partition),
 		byFull:     make(map[string][]*lineJSON),
 		families:   make(map[string]string),
 	}
@@ -137,10 +140,12 @@ func (x *index) add(s *lineJSON) {
 	for _, hint := range []string{s.Name, s.Prefix, s.Signing, s.ID} {
 		addLine(x.byHint, plain(hint), s)
 	}
-	for _, at := range s.Hosts {
-		x.addHost(s, at.Host)
+	for i := range x.partitions {
+		p := &x.partitions[i]
+		at := s.Hosts[p.ID]
+		x.addHost(p, s, at.Host)
 		for _, e := range at.Except {
-			x.addHost(s, e[0])
+			x.addHost(p, s, e[0])
 		}
 	}
 }
@@ -158,16 +163,23 @@ func (x *index) addForms() {
 	}
 }
 
-// addHost learns one of a service's hosts.
-func (x *index) addHost(s *lineJSON, host string) {
-	p, rest := x.suffixOf(host)
-	if p == nil {
+// addHost learns one of a service's hosts in a partition.
+func (x *index) addHost(p *partition, s *lineJSON, host string) {
+	if host == "" {
+		return
+	}
+	rest, ok := p.cut(host)
+	if !ok {
 		addLine(x.byFull, host, s)
 		return
 	}
 	labels := strings.Split(rest, ".")
 	p.markRegion(labels)
-	x.addForm(s, strings.Join(labels, "."))
+	form := strings.Join(labels, ".")
+	if !strings.Contains(form, "{region}") && x.global[form] == nil {
+		x.global[form] = p
+	}
+	x.addForm(s, form)
 }
 
 // addForm learns a form, with the prefixes that operations may put before it.
@@ -181,18 +193,12 @@ func (x *index) addForm(s *lineJSON, form string) {
 	}
 }
 
-// suffixOf finds the partition whose domain a host is in, and what stands
-// before the domain. Of partitions that share a domain the first is returned.
-func (x *index) suffixOf(host string) (*partition, string) {
-	for i := range x.partitions {
-		p := &x.partitions[i]
-		for _, suffix := range []string{p.Suffix, p.Dual} {
-			if rest, ok := cutSuffix(host, suffix); ok {
-				return p, rest
-			}
-		}
+// cut returns what stands before the partition's domain.
+func (p *partition) cut(host string) (string, bool) {
+	if rest, ok := cutSuffix(host, p.Suffix); ok {
+		return rest, true
 	}
-	return nil, ""
+	return cutSuffix(host, p.Dual)
 }
 
 // markRegion replaces the label that is a region of the partition by

@@ -157,6 +157,8 @@ func TestABrokenTableIsAnError(t *testing.T) {
 		"URI's query": `{"o":[{"n":"A","m":"GET","u":"/?{b}"}]}`,
 		"kind":        `{"s":[{"k":11}]}`,
 		"member":      `{"s":[{"k":1,"m":["A|2"]}]}`,
+		"twice":       `{"s":[{"k":1,"m":["A|1","A|1"]}]}`,
+		"op twice":    `{"o":[{"n":"A","m":"GET","u":"/"},{"n":"A","m":"GET","u":"/"}]}`,
 		"no number":   `{"s":[{"k":1,"m":["A"]}]}`,
 		"location":    `{"s":[{"k":1,"m":["A|1||9"]}]}`,
 		"flags":       `{"s":[{"k":1,"m":["A|1|x"]}]}`,
