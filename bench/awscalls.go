@@ -11,8 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -101,10 +99,11 @@ func (b *awsBed) calls(ctx context.Context, r *report) error {
 		s := &section{Title: fmt.Sprintf("dynamodb:GetItem, %d at a time", parallel), Reference: relayLeg}
 		for round := range b.rounds {
 			for _, l := range b.legs {
-				if err := b.repeat(ctx, s, l, parallel); err != nil {
+				again := repeated{"call", b.duration, parallel, func() error { return l.getItem(ctx) }}
+				if err := again.measure(ctx, s, l.name, l.middle); err != nil {
 					return fmt.Errorf("%s through %s: %w", s.Title, l.name, err)
 				}
-				fmt.Fprintf(os.Stderr, "round %d/%d  %-34s %-22s %s calls/s  %s ms CPU/call\n", round+1, b.rounds, s.Title, l.name, s.last(l.name, "calls/s"), s.last(l.name, "CPU ms/call"))
+				fmt.Fprintf(os.Stderr, "round %d/%d  %-34s %-22s %s call/s  %s ms CPU/call\n", round+1, b.rounds, s.Title, l.name, s.last(l.name, "call/s"), s.last(l.name, "CPU ms/call"))
 			}
 		}
 		r.Sections = append(r.Sections, s)
@@ -124,61 +123,4 @@ func (l *awsLeg) getItem(ctx context.Context) error {
 	sum := sha256.Sum256([]byte(getItem))
 	_, err = l.do(ctx, r, "dynamodb", hex.EncodeToString(sum[:]), time.Now())
 	return err
-}
-
-func (b *awsBed) repeat(ctx context.Context, s *section, l *awsLeg, parallel int) error {
-	if _, err := l.repeat(ctx, parallel, 300*time.Millisecond); err != nil { // connections, and the model, are there then
-		return err
-	}
-	before, err := l.cpu()
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	took, err := l.repeat(ctx, parallel, b.duration)
-	if err != nil {
-		return err
-	}
-	all := time.Since(start)
-	after, err := l.cpu()
-	if err != nil {
-		return err
-	}
-	slices.Sort(took)
-	s.add(l.name, "calls/s", float64(len(took))/all.Seconds())
-	s.add(l.name, "p50 ms", quantile(took, 0.50))
-	s.add(l.name, "p99 ms", quantile(took, 0.99))
-	if l.middle != nil {
-		s.add(l.name, "CPU ms/call", ms(after-before)/float64(len(took)))
-	}
-	return nil
-}
-
-// repeat calls for a time and returns how many milliseconds each call took.
-func (l *awsLeg) repeat(ctx context.Context, parallel int, during time.Duration) ([]float64, error) {
-	until := time.Now().Add(during)
-	var mu sync.Mutex
-	var all []float64
-	var failed error
-	var wg sync.WaitGroup
-	for range parallel {
-		wg.Go(func() {
-			var took []float64
-			var err error
-			for err == nil && time.Now().Before(until) {
-				start := time.Now()
-				if err = l.getItem(ctx); err == nil {
-					took = append(took, ms(time.Since(start)))
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
-			if err != nil {
-				failed = err
-			}
-		})
-	}
-	wg.Wait()
-	return all, failed
 }

@@ -97,7 +97,7 @@ func (s *section) beyond(other, figure string) {
 // compared are the figures that are also shown as a ratio to the reference.
 var compared = []string{
 	"tx/s", "p50 µs", "p99 µs", "CPU µs/tx", "MB/s", "CPU ms",
-	"all CPU s/GiB", "CPU s/GiB", "exec/s", "p50 ms", "p99 ms", "CPU ms/exec",
+	"all CPU s/GiB", "CPU s/GiB", "exec/s", "p50 ms", "p99 ms", "CPU ms/exec", "call/s", "CPU ms/call",
 }
 
 func (r *report) header(w io.Writer) {

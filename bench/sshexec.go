@@ -6,9 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"sync"
-	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 )
@@ -39,62 +36,7 @@ func (b *sshBed) exec(ctx context.Context, s *section, l *sshLeg, parallel int) 
 		return err
 	}
 	defer client.Close()
-	// A few first: what a connection costs is not measured here.
-	if _, err := repeat(ctx, client, parallel, 200*time.Millisecond); err != nil {
-		return err
-	}
-	before, err := l.cpu()
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	took, err := repeat(ctx, client, parallel, b.duration)
-	if err != nil {
-		return err
-	}
-	all := time.Since(start)
-	after, err := l.cpu()
-	if err != nil {
-		return err
-	}
-	slices.Sort(took)
-	s.add(l.name, "exec/s", float64(len(took))/all.Seconds())
-	s.add(l.name, "p50 ms", quantile(took, 0.50))
-	s.add(l.name, "p99 ms", quantile(took, 0.99))
-	if l.middle != nil {
-		s.add(l.name, "CPU ms/exec", ms(after-before)/float64(len(took)))
-	}
-	return nil
-}
-
-// repeat runs commands for a time and returns how many milliseconds each took.
-func repeat(ctx context.Context, client *xssh.Client, parallel int, during time.Duration) ([]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, during)
-	defer cancel()
-	var mu sync.Mutex
-	var all []float64
-	var failed error
-	var wg sync.WaitGroup
-	for range parallel {
-		wg.Go(func() {
-			var took []float64
-			var err error
-			for err == nil && ctx.Err() == nil {
-				start := time.Now()
-				if err = execOnce(client); err == nil {
-					took = append(took, ms(time.Since(start)))
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
-			if err != nil {
-				failed = err
-			}
-		})
-	}
-	wg.Wait()
-	return all, failed
+	return repeated{"exec", b.duration, parallel, func() error { return execOnce(client) }}.measure(ctx, s, l.name, l.middle)
 }
 
 func execOnce(client *xssh.Client) error {

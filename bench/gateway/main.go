@@ -8,102 +8,47 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log"
-	"log/slog"
 	"os"
-	"runtime/pprof"
 
 	"github.com/sallyport/sallyport/approve"
-	"github.com/sallyport/sallyport/identity"
+	"github.com/sallyport/sallyport/bench/serve"
 	"github.com/sallyport/sallyport/mask"
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/postgres"
 	"github.com/sallyport/sallyport/proxy"
-	"github.com/sallyport/sallyport/recorder"
 )
 
-type settings struct {
-	target, user, database, agent, journal, masks, profile string
-	buffered                                               bool
-}
-
 func main() {
-	var s settings
-	flag.StringVar(&s.target, "target", "", "`host:port` of the server")
-	flag.StringVar(&s.user, "user", "", "role on the server")
-	flag.StringVar(&s.database, "database", "", "database on the server")
-	flag.StringVar(&s.agent, "agent", "agent", "name that clients come with")
-	flag.StringVar(&s.journal, "journal", "", "directory of the journal")
-	flag.StringVar(&s.masks, "masks", "other", "other: a rule on another table; returned: a rule on a returned column; detectors: all detectors too")
-	flag.StringVar(&s.profile, "profile", "", "write a CPU profile to this `file` in the end")
-	flag.BoolVar(&s.buffered, "buffered", false, "record in buffered mode")
+	s := serve.Flags()
+	user := flag.String("user", "", "role on the server")
+	database := flag.String("database", "", "database on the server")
+	masks := flag.String("masks", "other", "other: a rule on another table; returned: a rule on a returned column; detectors: all detectors too")
 	flag.Parse()
-	if err := run(s); err != nil {
-		log.Fatal(err)
-	}
-}
-
-func run(s settings) (err error) {
-	if s.profile != "" {
-		f, err := os.Create(s.profile)
+	s.Main(rules(), func(b *proxy.Builder) error {
+		tokens, err := s.Tokens()
 		if err != nil {
 			return err
 		}
-		if err := pprof.StartCPUProfile(f); err != nil {
+		hide, err := maskRules(*masks)
+		if err != nil {
 			return err
 		}
-		defer func() {
-			pprof.StopCPUProfile()
-			_ = f.Close()
-		}()
+		b.Identify(tokens).Mask(hide...).
+			Listen("127.0.0.1:0", postgres.New(postgres.Config{Login: postgres.StaticLogin(*user, os.Getenv("BENCH_PASSWORD"))}), protocol.Target{
+				Name: "bench", Address: s.Target, Database: *database, TLS: protocol.TargetTLS{Mode: protocol.TLSDisable},
+			})
+		return nil
+	})
+}
+
+func rules() []approve.Rule {
+	return []approve.Rule{
+		{Name: "agents read", Groups: []string{"agents"}, Targets: []string{"bench"}, Effects: protocol.Read, Verdict: protocol.Allow},
+		{Name: "customers are asked about", Objects: []string{"public.customers"}, Verdict: protocol.Ask, Reason: "personal data"},
+		{Name: "nothing is destroyed", Effects: protocol.Destroy | protocol.Schema | protocol.Access, Verdict: protocol.Deny},
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	verifier, err := identity.HashToken(os.Getenv("BENCH_TOKEN"))
-	if err != nil {
-		return err
-	}
-	tokens, err := identity.NewTokens("bench", identity.Token{Name: s.agent, Verifier: verifier, Groups: []string{"agents"}})
-	if err != nil {
-		return err
-	}
-	journal, err := recorder.OpenJournal(s.journal, recorder.Options{Buffered: s.buffered, Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, journal.Close()) }()
-	masks, err := maskRules(s.masks)
-	if err != nil {
-		return err
-	}
-	gw, err := proxy.New("bench").
-		Identify(tokens).
-		Record(journal).
-		Mask(masks...).
-		Approve([]approve.Rule{
-			{Name: "agents read", Groups: []string{"agents"}, Targets: []string{"bench"}, Effects: protocol.Read, Verdict: protocol.Allow},
-			{Name: "customers are asked about", Objects: []string{"public.customers"}, Verdict: protocol.Ask, Reason: "personal data"},
-			{Name: "nothing is destroyed", Effects: protocol.Destroy | protocol.Schema | protocol.Access, Verdict: protocol.Deny},
-		}, nobody{}).
-		Logger(logger).
-		Listen("127.0.0.1:0", postgres.New(postgres.Config{Login: postgres.StaticLogin(s.user, os.Getenv("BENCH_PASSWORD"))}), protocol.Target{
-			Name: "bench", Address: s.target, Database: s.database, TLS: protocol.TargetTLS{Mode: protocol.TLSDisable},
-		}).
-		Build()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	fmt.Println("ready", gw.Addrs()[0])
-	return gw.Serve(ctx)
 }
 
 func maskRules(name string) ([]mask.Rule, error) {
@@ -117,14 +62,4 @@ func maskRules(name string) ([]mask.Rule, error) {
 		return []mask.Rule{other, mask.Secrets(), mask.Personal()}, nil
 	}
 	return nil, fmt.Errorf("unknown -masks %q; there are other, returned, detectors", name)
-}
-
-// nobody is an approver that never answers.
-type nobody struct{}
-
-func (nobody) Name() string { return "nobody" }
-
-func (nobody) Ask(ctx context.Context, _ approve.Request) (approve.Answer, error) {
-	<-ctx.Done()
-	return approve.Answer{}, ctx.Err()
 }
