@@ -43,7 +43,7 @@ func main() {
 	// No Proxy: HTTPS_PROXY may be the gateway itself. No redirects: the token is for the gateway alone.
 	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	ask := &http.Request{URL: &url.URL{Scheme: at.Scheme, Host: at.Host, Path: aws.CredentialsPath}, Header: http.Header{"Authorization": {"Bearer " + string(token)}}}
+	ask := &http.Request{URL: at.JoinPath(aws.CredentialsPath), Header: http.Header{"Authorization": {"Bearer " + string(token)}}}
 	if *name != "" {
 		ask.SetBasicAuth(*name, string(token))
 	}

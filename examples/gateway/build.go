@@ -64,7 +64,7 @@ func (s *settings) build(log recorder.Log, m *members, p *people, logger *slog.L
 			Connections: l.Connections, Sessions: l.Sessions, SessionsPerPrincipal: l.SessionsPerPrincipal,
 			Handshake: time.Duration(l.Handshake), Dial: time.Duration(l.Dial), Idle: time.Duration(l.Idle),
 			Operation: time.Duration(l.Operation), Stall: time.Duration(l.Stall),
-			Approval: time.Duration(l.Approval), Drain: time.Duration(l.Drain),
+			Approval: time.Duration(l.Approval), Drain: time.Duration(l.Drain), Linger: time.Duration(l.Linger),
 		})
 	if s.certificate != nil {
 		b.Certificate(*s.certificate)

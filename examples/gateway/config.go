@@ -201,4 +201,5 @@ type limitsConfig struct {
 	Stall                duration `yaml:"stall"`
 	Approval             duration `yaml:"approval"`
 	Drain                duration `yaml:"drain"`
+	Linger               duration `yaml:"linger"`
 }

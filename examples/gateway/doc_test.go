@@ -117,3 +117,46 @@ func TestRulesOfTheDocsAreGood(t *testing.T) {
 		{Principal: agent, Operation: line("head", "/srv/app/x"), Want: protocol.Deny},
 	})
 }
+
+// So can those of docs/aws.md.
+func TestRulesOfTheDocsAreGoodForAWS(t *testing.T) {
+	text, err := os.ReadFile("../../docs/aws.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "```yaml\n")
+	require.True(t, found)
+	rules, _, _ := strings.Cut(rest, "```")
+	dir := awsFiles(t)
+	s, err := load(write(t, dir, "g.yaml", strings.Replace(awsMinimal, "  - {name: all, verdict: allow}\n", rules+"approvers: {terminal: true}\n", 1)), true)
+	require.NoError(t, err)
+	assert.Len(t, s.rules, 5)
+	agent := identity.Principal{Issuer: "static", Subject: "agent", Groups: []string{"agents"}}
+	call := func(verb string, effects protocol.Effects, arns ...string) proxytest.Case {
+		c := proxytest.Case{Name: verb, Principal: agent, Target: "cloud", Operation: protocol.Operation{Verb: verb, Effects: effects}}
+		for _, arn := range arns {
+			c.Operation.Objects = append(c.Operation.Objects, protocol.Object{Kind: "arn", Name: arn, Effects: effects})
+		}
+		return c
+	}
+	want := func(c proxytest.Case, v protocol.Verdict) proxytest.Case { c.Want = v; return c }
+	proxytest.Policy(t, s.rules, []proxytest.Case{
+		want(call("ec2:DescribeInstances", protocol.Read, "arn:aws:ec2:eu-west-1:123456789012:*"), protocol.Allow),
+		want(call("secretsmanager:BatchGetSecretValue", protocol.Read, "arn:aws:secretsmanager:eu-west-1:123456789012:*"), protocol.Deny),
+		want(call("s3:PutObject", protocol.Write, "arn:aws:s3:::scratch/a"), protocol.Allow),
+		want(call("s3:PutObject", protocol.Write, "arn:aws:s3:::shop/a"), protocol.Deny),
+		want(call("s3:PutObject", protocol.Write, "arn:aws:s3:::scratch"), protocol.Deny),
+		want(call("s3:DeleteObjects", protocol.Write|protocol.Destroy, "arn:aws:s3:::scratch/a"), protocol.Deny),
+		want(call("ec2:TerminateInstances", protocol.Write|protocol.Destroy, "arn:aws:ec2:eu-west-1:123456789012:instance/i-1"), protocol.Ask),
+		want(call("iam:CreateAccessKey", protocol.Write|protocol.Credential, "arn:aws:iam::123456789012:user/a"), protocol.Deny),
+		want(call("iam:CreateUser", protocol.Write, "arn:aws:iam::123456789012:user/a"), protocol.Deny),
+	})
+
+	_, rest, found = strings.Cut(string(text), "`objects: [")
+	require.True(t, found)
+	objects, _, _ := strings.Cut(rest, "]`")
+	s, err = load(write(t, dir, "g.yaml", strings.Replace(awsMinimal, "verdict: allow}", "verdict: deny, objects: ["+objects+"]}\n  - {name: all else, verdict: allow}", 1)), true)
+	require.NoError(t, err)
+	proxytest.Policy(t, s.rules, []proxytest.Case{
+		want(call("lambda:CreateFunction", protocol.Write, "arn:aws:iam::123456789012:role/admins"), protocol.Deny),
+		want(call("lambda:CreateFunction", protocol.Write, "arn:aws:iam::123456789012:role/work"), protocol.Allow),
+	})
+}

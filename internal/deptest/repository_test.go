@@ -47,9 +47,7 @@ var forTests = []string{
 var withoutExample = map[string]string{}
 
 // globals are package variables that may change, by package, with the reason.
-var globals = map[string]map[string]string{
-	module + "/protocol/aws": {"pieces": "a pool of buffers: what it holds means nothing to who takes one"},
-}
+var globals = map[string]map[string]string{}
 
 func packages(t *testing.T, args ...string) []deptest.Package {
 	t.Helper()
