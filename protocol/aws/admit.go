@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -42,6 +43,7 @@ type waiting struct {
 	// Guarded by waitingRoom.mu.
 	visitors []*call     // requests that wait for it, the latest last
 	taken    bool        // one of them carries x out, or nobody ever will
+	by       []byte      // the signature of the one that does
 	leaving  *time.Timer // runs while there is no visitor
 	cancel   context.CancelFunc
 }
@@ -96,7 +98,7 @@ func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
 				k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{}))
 			}
 			return w.x, nil
-		case late:
+		case late, bytes.Equal(w.by, k.claim.Signature):
 			return nil, k.repeated(op, errRepeated)
 		}
 		// Another request took it: this one is a call of its own.
@@ -145,8 +147,11 @@ func (k *call) wait(op protocol.Operation) (*waiting, error) {
 		}
 		return w, nil
 	}
-	if writes(op.Effects) && !k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{})) {
-		return nil, errRepeated
+	if writes(op.Effects) && !k.signed {
+		if !k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{})) {
+			return nil, errRepeated
+		}
+		k.signed = true
 	}
 	ctx, cancel := context.WithCancel(k.s.Context())
 	w := &waiting{room: room, key: key, asked: make(chan struct{}), done: make(chan struct{}), visitors: []*call{k}, cancel: cancel}
@@ -190,7 +195,7 @@ func (w *waiting) take(k *call) (mine, late bool) {
 	if w.taken {
 		return false, false
 	}
-	w.taken = true
+	w.taken, w.by = true, k.claim.Signature
 	w.forget()
 	return true, false
 }

@@ -260,29 +260,27 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 	}()
 	for turn := 0; ; turn = 1 - turn {
 		n, err := io.ReadAtLeast(resp.Body, pieces[turn][:], 1)
-		if n > 0 {
-			part.Data = pieces[turn][:n]
-			if err := x.Emit(part); err != nil {
-				return k.brokenOff(x, to, err)
+		part.Data = pieces[turn][:n]
+		sum.add(part.Data)
+		total += int64(n)
+		switch {
+		case err == io.EOF || err == nil && total == resp.ContentLength:
+			// The client has the last of it once the record has everything.
+			if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
+				return to.after(err)
 			}
-			sum.add(part.Data)
-			total += int64(n)
-			if flush {
-				_ = http.NewResponseController(k.w).Flush()
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+			return to.after(x.Finish(part, outcomeOf(resp, "", "")))
+		case err != nil:
 			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
 			return to.after(errNoAnswer)
 		}
+		if err := x.Emit(part); err != nil {
+			return k.brokenOff(x, to, err)
+		}
+		if flush {
+			_ = http.NewResponseController(k.w).Flush()
+		}
 	}
-	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
-		return to.after(err)
-	}
-	return to.after(x.Finish(protocol.Part{Kind: kind, Withheld: true, Digested: true, Content: -1}, outcomeOf(resp, "", "")))
 }
 
 // brokenOff ends an exchange whose answer the client did not get whole.

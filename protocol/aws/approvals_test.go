@@ -213,7 +213,7 @@ func TestRetryHasTheOneExecution(t *testing.T) {
 			b.impatient(t, request(b), people, 1)
 			require.Empty(t, b.cloud.requests())
 
-			b.ago = time.Second // a retry is signed anew, at another second
+			b.ago = 3 * time.Second // a retry is signed anew, at another second
 			var done sync.WaitGroup
 			retry := request(b)
 			done.Go(func() {
@@ -253,7 +253,7 @@ func TestTwoLiveCallsAreTwo(t *testing.T) {
 			assert.Equal(t, 200, resp.StatusCode, text)
 		})
 		people.WaitAsked(t, 1)
-		b.ago += time.Second // another second, another signature
+		b.ago += 3 * time.Second // another second, another signature
 	}
 	time.Sleep(100 * time.Millisecond) // the second joins
 	first()

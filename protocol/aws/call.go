@@ -37,6 +37,7 @@ type call struct {
 	whole  bool
 	held   []func() // give back the memory that the call's bodies take
 	ahead  *ahead   // reads the body while the call waits; mostly nil
+	signed bool     // the signature was noted as used, by this call
 	// hostLabels are the operation's parameters that stand in the host's name.
 	hostLabels map[string]string
 	tables     []string // of DynamoDB that it is about
