@@ -100,6 +100,9 @@ func (n *naming) matches(s *Service) ([]match, error) {
 		}
 		w.decoded[i] = text
 	}
+	if s3 && len(w.decoded) > 0 && !isBucket(w.decoded[0]) {
+		return nil, nil // who knows where S3 sees its end
+	}
 	w.walk(s.routes, 0)
 	return w.found, nil
 }
@@ -108,6 +111,12 @@ func (n *naming) matches(s *Service) ([]match, error) {
 // whose host has a route in front, not a bucket.
 func (n *naming) toObjectLambda() bool {
 	return n.r.Path == "/WriteGetObjectResponse" && n.r.SigningName == "s3-object-lambda"
+}
+
+// isBucket allows what names of buckets, old ones too, and of access points
+// are made of; S3's one path without a bucket is of these letters as well.
+func isBucket(s string) bool {
+	return s != "." && s != ".." && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 // bucket is what the host name says.

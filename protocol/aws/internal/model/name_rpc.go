@@ -95,6 +95,9 @@ func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
 	if !n.atRoot(candidates) || n.r.Method != http.MethodPost && n.r.Method != http.MethodGet {
 		return Call{}, fmt.Errorf("%w: an Action on something other than GET or POST /", ErrUnknown)
 	}
+	if len(n.r.Form["Version"])+len(n.r.Query["Version"]) > 1 {
+		return Call{}, fmt.Errorf("%w: the request has several Versions", ErrUnknown)
+	}
 	version := first(n.r.Form, n.r.Query, "Version")
 	if candidates == nil && version != "" {
 		// Unsigned, as sts AssumeRoleWithWebIdentity: few share a version.
