@@ -92,7 +92,7 @@ func (k *call) columns(masks *mask.Set) []column {
 	var list []column
 	service, operation := k.name.Operation.Service.Name, k.name.Operation.Name
 	for _, c := range masks.Columns() {
-		if c.Schema != "" && !strings.EqualFold(c.Schema, service) {
+		if c.Schema != "" && !strings.EqualFold(c.Schema, service) && (service != "dynamodbstreams" || c.Schema != "dynamodb") {
 			continue
 		}
 		if strings.EqualFold(c.Table, operation) {
