@@ -13,14 +13,16 @@
 //
 //   - proxy: the builder, the gateway and its engine; where all parts meet.
 //     proxy/proxytest runs a gateway inside your own tests.
-//   - protocol/postgres: the plugin for PostgreSQL.
+//   - protocol/postgres, protocol/ssh, protocol/aws: the plugins for PostgreSQL,
+//     SSH and AWS.
 //   - recorder: the journal on local disk, its reader and its verifier.
 //   - approve: rules, and the people whom they ask.
 //   - protocol: the vocabulary (operations, effects, decisions) and the
 //     contract between a wire protocol's plugin and the engine.
 //     protocol/protocoltest is the conformance kit for plugins.
 //   - mask: what must not be seen, by column and by content.
-//   - identity: who is asking, proven by tokens and OpenID Connect.
+//   - identity: who is asking, proven by tokens, OpenID Connect and SSH
+//     keys; identity/awskeys issues AWS credentials that gateways take.
 //
 // # A gateway
 //

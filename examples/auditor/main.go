@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws"
 	"github.com/sallyport/sallyport/protocol/postgres"
 	"github.com/sallyport/sallyport/protocol/ssh"
 	"github.com/sallyport/sallyport/recorder"
@@ -29,7 +30,9 @@ const (
 
 // renderers make the payload of protocols readable. A gateway with protocols
 // of its own adds theirs here.
-func renderers() []protocol.Renderer { return []protocol.Renderer{postgres.Renderer{}, ssh.Renderer{}} }
+func renderers() []protocol.Renderer {
+	return []protocol.Renderer{postgres.Renderer{}, ssh.Renderer{}, aws.Renderer{}}
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

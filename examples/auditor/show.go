@@ -186,7 +186,11 @@ func part(e *recorder.Event) string {
 	p := e.Part
 	s := clean(p.Kind)
 	if p.Withheld {
-		return s + fmt.Sprintf("  %d bytes, content not recorded, digest %s", p.Length, clean(p.Digest))
+		s += fmt.Sprintf("  %d bytes, content not recorded", p.Length)
+		if p.Digest != "" { // else a note tells that of the whole
+			s += ", digest " + clean(p.Digest)
+		}
+		return s
 	}
 	s += fmt.Sprintf("  %d bytes", len(e.Payload))
 	if p.Units > 0 {
