@@ -16,8 +16,12 @@ type opened struct {
 // request. Only tokens that opened are kept. It is safe for concurrent use.
 type cache struct {
 	mu     sync.Mutex
-	tokens map[string]opened // by access key id and token
+	tokens map[issued]opened
 }
+
+// issued is what goes together. Both are the client's words: joined to one
+// text, one pair could be told from another by nothing.
+type issued struct{ accessKeyID, token string }
 
 // maxOpened bounds the cache, which starts anew when it is full. With tokens
 // of the largest size it takes 4 MB.
@@ -26,7 +30,7 @@ const maxOpened = 512
 func (c *cache) get(accessKeyID, token string) (opened, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o, ok := c.tokens[accessKeyID+token]
+	o, ok := c.tokens[issued{accessKeyID, token}]
 	return o, ok
 }
 
@@ -34,7 +38,7 @@ func (c *cache) put(accessKeyID, token string, o opened) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.tokens == nil || len(c.tokens) >= maxOpened {
-		c.tokens = map[string]opened{}
+		c.tokens = map[issued]opened{}
 	}
-	c.tokens[accessKeyID+token] = o
+	c.tokens[issued{accessKeyID, token}] = o
 }
