@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/sigv4"
+	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
 // call is one request of a client's, on its way.
@@ -181,7 +182,7 @@ func (e *tooLarge) Error() string {
 // and names it.
 func (k *call) understand() error {
 	sigv4.Strip(k.r)
-	k.route.cut(k.r)
+	k.route.cut(k.r, k.claim.Service)
 	if err := sigv4.Normalise(k.r, k.claim.Service); err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (k *call) understand() error {
 	}
 	k.name, err = k.p.table.Name(model.Request{
 		Method: k.r.Method, Host: k.c.host, Path: k.r.URL.EscapedPath(), Query: k.r.URL.Query(), Header: k.r.Header, Form: form,
-		SigningName: k.claim.Service, Service: k.route.service, Bucket: k.route.bucket,
+		SigningName: k.claim.Service, Service: k.route.service,
 	})
 	if err != nil {
 		return err
@@ -262,11 +263,14 @@ func (k *call) readProven() error {
 
 // streams reports whether a shape has a blob of any length, or events.
 func streams(s *model.Shape) bool {
+	if wire.EventStream(s) != nil {
+		return true
+	}
 	if s == nil || s.Payload == "" {
 		return false
 	}
 	m := s.Member(s.Payload)
-	return m != nil && m.Shape != nil && (m.Shape.Streaming || m.Shape.EventStream)
+	return m != nil && m.Shape != nil && m.Shape.Streaming
 }
 
 // open opens the principal's session, or joins it.

@@ -72,7 +72,7 @@ func (c *cloud) bucket(w http.ResponseWriter, r *http.Request, body []byte, part
 	case r.Method == http.MethodGet && key == "/":
 		text = "<ListAllMyBucketsResult><Buckets><Bucket><Name>shop</Name><CreationDate>2024-01-01T00:00:00Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"
 	case r.Method == http.MethodGet && (q.Has("list-type") || q.Has("encoding-type")):
-		text = c.list(key+"/", q)
+		text = c.list(strings.TrimSuffix(key, "/")+"/", q)
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		parts[key] = map[int][]byte{}
 		text = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>"

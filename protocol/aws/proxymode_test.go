@@ -89,7 +89,7 @@ func newProxyBed(t *testing.T, build func(*proxy.Builder) *proxy.Builder) *proxy
 	require.NoError(t, err)
 	b.roots.AddCert(own)
 	var settings aws.Config
-	b.bed = newBed(t, func(c *aws.Config) { c.Authority = &authority; settings = *c }, func(p *proxy.Builder) *proxy.Builder {
+	b.bed = newBed(t, func(c *aws.Config) { c.Authority, c.Hosts = &authority, []string{"gw.test"}; settings = *c }, func(p *proxy.Builder) *proxy.Builder {
 		if build != nil {
 			p = build(p)
 		} else {
@@ -358,4 +358,38 @@ func TestTwoPrincipalsInOneTunnel(t *testing.T) {
 	}
 	assert.Len(t, sessions, 3)
 	assert.Equal(t, "two", string(b.amazon.object("/of two")))
+}
+
+// In endpoint mode too, some of AWS's calls have a prefix in front of the host:
+// the gateway knows it, with or without.
+func TestHostPrefixes(t *testing.T) {
+	t.Parallel()
+	b := newProxyBed(t, nil)
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, b.at)
+	}}
+	steps := []string{"X-Amz-Target", "AWSStepFunctions.StartSyncExecution", "Content-Type", "application/x-amz-json-1.0"}
+	machine := `{"stateMachineArn":"arn:aws:states:eu-west-1:123456789012:stateMachine:m"}`
+	block := "/v20180820/configuration/publicAccessBlock"
+	account := []string{"X-Amz-Account-Id", "123456789012"}
+	for _, one := range []struct {
+		r             *http.Request
+		verb, reaches string
+	}{
+		{b.signedFor("POST", "http://sync-states.gw.test/", machine, "states", "eu-west-1", steps...), "stepfunctions:StartSyncExecution", "sync-states.eu-west-1.amazonaws.com/"},
+		{b.signedFor("POST", "http://gw.test/", machine, "states", "eu-west-1", steps...), "stepfunctions:StartSyncExecution", "sync-states.eu-west-1.amazonaws.com/"},
+		{b.signedFor("GET", "http://123456789012.gw.test"+block, "", "s3", "eu-west-1", account...), "s3control:GetPublicAccessBlock", "123456789012.s3-control.eu-west-1.amazonaws.com" + block},
+		{b.signedFor("GET", "http://gw.test"+block, "", "s3", "eu-west-1", account...), "s3control:GetPublicAccessBlock", "123456789012.s3-control.eu-west-1.amazonaws.com" + block},
+		{b.signedFor("GET", "http://123456789012.gw.test"+block, "", "s3", "eu-west-1"), "s3:GetObject", "s3.eu-west-1.amazonaws.com/123456789012" + block},
+		{b.signedFor("GET", "http://dotted.shop.gw.test/k", "", "s3", "eu-west-1"), "s3:GetObject", "s3.eu-west-1.amazonaws.com/dotted.shop/k"},
+	} {
+		_, body := send(t, &http.Client{Transport: transport}, one.r)
+		ops := b.Record.Operations()
+		require.NotEmpty(t, ops, body)
+		assert.Equal(t, one.verb, ops[len(ops)-1].Verb, body)
+		seen := b.amazon.requests()
+		if assert.NotEmpty(t, seen, "%s: %s", one.r.URL, body) {
+			assert.Equal(t, one.reaches, seen[len(seen)-1].host+seen[len(seen)-1].path)
+		}
+	}
 }

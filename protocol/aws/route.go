@@ -11,7 +11,7 @@ import (
 type route struct {
 	target  string // empty: the listener's only one
 	service string // that a base path names
-	bucket  string // that a host name below the gateway's own names
+	below   string // what stands before the gateway's own name in the host
 	base    string // the part of the escaped path that is the gateway's
 }
 
@@ -46,8 +46,8 @@ func (p *Plugin) routeOf(c *connection, r *http.Request) route {
 		host = h
 	}
 	for _, own := range p.config.Hosts {
-		if bucket, ok := strings.CutSuffix(host, "."+own); ok && bucket != "" {
-			to.bucket = bucket
+		if below, ok := strings.CutSuffix(host, "."+own); ok && below != "" {
+			to.below = below
 		}
 	}
 	return to
@@ -56,19 +56,27 @@ func (p *Plugin) routeOf(c *connection, r *http.Request) route {
 // credentials reports whether a request is for the gateway's credentials
 // endpoint: not below AWS's hosts and buckets, where it could name an object.
 func (to *route) credentials(c *connection, r *http.Request) bool {
-	return c.host == "" && to.bucket == "" && strings.TrimPrefix(r.URL.EscapedPath(), to.base) == CredentialsPath
+	return c.host == "" && to.below == "" && strings.TrimPrefix(r.URL.EscapedPath(), to.base) == CredentialsPath
+}
+
+// bucket returns the bucket that the host names. Other services, and the
+// control of S3 by the account, have prefixes there, which the model knows.
+func (to *route) bucket(r *http.Request, service string) string {
+	if strings.HasPrefix(service, "s3") && r.Header.Get("X-Amz-Account-Id") != to.below {
+		return to.below
+	}
+	return ""
 }
 
 // cut takes the base path off a request, and puts the bucket of its host in
 // front of its path instead.
-func (to *route) cut(r *http.Request) {
+func (to *route) cut(r *http.Request, service string) {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), to.base)
 	if path == "" {
 		path = "/"
 	}
-	if to.bucket != "" {
-		path = "/" + url.PathEscape(to.bucket) + path
-		to.bucket = ""
+	if bucket := to.bucket(r, service); bucket != "" {
+		path = "/" + url.PathEscape(bucket) + path
 	}
 	if plain, err := url.PathUnescape(path); err == nil {
 		r.URL.Path, r.URL.RawPath = plain, path
