@@ -36,18 +36,23 @@ func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) erro
 		raw, sensitive, edits, err := k.event(frame, output)
 		if err != nil {
 			k.s.Logger().Error("an event cannot be masked; the stream is broken off", "operation", x.Name(), "error", err)
-			_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("InternalFailure", errUnmasked.Error()), Content: -1}, protocol.Outcome{Result: protocol.Aborted, Text: "an event could not be masked"})
-			return nil
+			_ = x.End(protocol.Outcome{Result: protocol.Aborted, Text: "an event could not be masked"})
+			return k.lastWord(to, "InternalFailure", errUnmasked.Error())
 		}
 		if err := x.Emit(protocol.Part{Kind: "event", Data: raw, Units: 1, Withheld: sensitive, Masked: edits}); err != nil {
 			if denied, ok := errors.AsType[*protocol.Denied](err); ok {
-				_ = x.Finish(protocol.Part{Kind: "event", Data: wire.ErrorFrame("AccessDeniedException", denied.Error()), Content: -1}, protocol.Outcome{Result: protocol.Aborted, Text: "more than is allowed"})
-				return nil
+				_ = x.End(protocol.Outcome{Result: protocol.Aborted, Text: "more than is allowed"})
+				return k.lastWord(to, "AccessDeniedException", denied.Error())
 			}
 			return k.brokenOff(x, to, err)
 		}
 		_ = flush.Flush()
 	}
+}
+
+// lastWord ends a stream of events with an error.
+func (k *call) lastWord(to *reply, code, message string) error {
+	return sent(k.s.EmitTo(to, protocol.Part{Kind: "event", Data: wire.ErrorFrame(code, message)}))
 }
 
 // event returns a message as the client gets it: with what must not be seen
