@@ -11,7 +11,6 @@ import (
 	"flag"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,9 +22,10 @@ import (
 func main() {
 	gateway, name := flag.String("gateway", "", "`URL`, https, or http on loopback"), flag.String("name", "", "the `user` of a static token")
 	file, ca := flag.String("token-file", "", "`file` with the token; default: $SALLYPORT_TOKEN"), flag.String("ca", "", "PEM `file` with authorities to trust; default: the system's")
-	flag.Parse() // what is logged from here on holds no token
-	at, err := url.Parse(*gateway)
-	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || at.Hostname() != "localhost" && !net.ParseIP(at.Hostname()).IsLoopback()) {
+	flag.Parse()
+	log.SetFlags(0) // what follows holds no token
+	at, err := url.Parse(*gateway + "/") // perhaps with /.target/NAME
+	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || at.Hostname() != "localhost" && at.Hostname() != "127.0.0.1" && at.Hostname() != "::1") {
 		log.Fatal("-gateway must be an https URL; http is for loopback only, since the token would show")
 	}
 	token, roots := []byte(os.Getenv("SALLYPORT_TOKEN")), (*x509.CertPool)(nil)

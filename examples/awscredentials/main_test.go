@@ -126,13 +126,16 @@ func TestWhatItSays(t *testing.T) {
 			require.Error(t, err)
 			assert.Contains(t, stderr, c.want)
 			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+			assert.NotRegexp(t, "^[0-9]", stderr)
 			assert.NotContains(t, stderr, b.token)
 			assert.Empty(t, stdout)
 		})
 	}
-	stdout, stderr, err := b.run([]string{token}, "-gateway", good+"/", "-name", "coder")
-	require.NoError(t, err, stderr)
-	assert.Contains(t, stdout, `"AccessKeyId":"ASIA`)
+	for _, path := range []string{"", "/", "/.target/prod", "/.target/prod/"} {
+		stdout, stderr, err := b.run([]string{token}, "-gateway", good+path, "-name", "coder")
+		require.NoError(t, err, stderr)
+		assert.Contains(t, stdout, `"AccessKeyId":"ASIA`)
+	}
 	assert.NotContains(t, b.gateway.Log.String(), b.token)
 }
 
