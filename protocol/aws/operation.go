@@ -70,7 +70,7 @@ func (k *call) operation() (protocol.Operation, error) {
 
 // key digests all that the call asks for.
 func (k *call) key(verb string) []byte {
-	parts := [][]byte{[]byte(verb), []byte(k.claim.Region), []byte(k.r.Method), []byte(k.r.URL.EscapedPath()), []byte(k.r.URL.RawQuery)}
+	parts := [][]byte{[]byte(verb), []byte(k.c.host), []byte(k.claim.Service), []byte(k.claim.Region), []byte(k.r.Method), []byte(k.r.URL.EscapedPath()), []byte(k.r.URL.RawQuery)}
 	names := make([]string, 0, len(k.r.Header))
 	for name := range k.r.Header {
 		// What says how the client sends, and not what it asks for, differs between retries.
