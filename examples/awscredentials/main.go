@@ -23,7 +23,7 @@ func main() {
 	gateway, name := flag.String("gateway", "", "`URL`, https, or http on loopback"), flag.String("name", "", "the `user` of a static token")
 	file, ca := flag.String("token-file", "", "`file` with the token; default: $SALLYPORT_TOKEN"), flag.String("ca", "", "PEM `file` with authorities to trust; default: the system's")
 	flag.Parse()
-	log.SetFlags(0) // what follows holds no token
+	log.SetFlags(0)                      // what follows holds no token
 	at, err := url.Parse(*gateway + "/") // perhaps with /.target/NAME
 	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || at.Hostname() != "localhost" && at.Hostname() != "127.0.0.1" && at.Hostname() != "::1") {
 		log.Fatal("-gateway must be an https URL; http is for loopback only, since the token would show")
