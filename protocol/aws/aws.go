@@ -97,7 +97,9 @@ func (p *Plugin) Serve(ctx context.Context, client net.Conn, g *protocol.Gate) e
 	c := &connection{p: p, gate: g}
 	conn, err := c.enter(ctx, client)
 	if err != nil {
-		g.Refused("", err)
+		if _, ok := errors.AsType[turnedAway](err); !ok {
+			g.Refused("", err)
+		}
 		return err
 	}
 	return c.serve(ctx, conn)

@@ -223,6 +223,8 @@ func TestSignInNonsense(t *testing.T) {
 		assert.GreaterOrEqual(t, status, 400, authorization)
 		assert.NotContains(t, answer, "SecretAccessKey")
 	}
+	_, answer := post("GET", "/shop/k", "", "")
+	assert.Contains(t, answer, "<Error><Code>MissingAuthenticationToken</Code><Message>the request is not signed", "in S3's words")
 	status, _ := post("POST", aws.CredentialsPath, form, "x=y", "Authorization", "Bearer "+b.mint.Token("agent"))
 	assert.Equal(t, 405, status)
 	assert.Empty(t, b.cloud.requests())

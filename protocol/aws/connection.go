@@ -64,8 +64,7 @@ func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, erro
 		return c.tunnel(ctx, conn)
 	}
 	if c.plain = !private; c.plain && !c.p.config.Plaintext {
-		c.turnAway(conn, http.StatusBadRequest, "this gateway takes requests by TLS only: use https")
-		return nil, errors.New("the client came without TLS")
+		return nil, c.turnAway(conn, http.StatusBadRequest, "this gateway takes requests by TLS only: use https", errors.New("the client came without TLS"))
 	}
 	if c.plain {
 		c.gate.Logger().Warn("a client came without TLS, as Config.Plaintext allows: what it sends and gets can be read on the way")
@@ -91,8 +90,7 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 	// One byte at a time, lest the TLS handshake that follows be swallowed.
 	r, err := http.ReadRequest(bufio.NewReaderSize(onebyte{limited}, 16))
 	if err != nil {
-		c.turnAway(conn, http.StatusBadRequest, "the CONNECT request cannot be read")
-		return nil, fmt.Errorf("the CONNECT request cannot be read: %w", err)
+		return nil, c.turnAway(conn, http.StatusBadRequest, "the CONNECT request cannot be read", fmt.Errorf("the CONNECT request cannot be read: %w", err))
 	}
 	host, port, err := net.SplitHostPort(r.Host)
 	known, ok := model.Host{}, false
@@ -101,16 +99,15 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 	}
 	switch {
 	case c.p.leaves == nil:
-		c.turnAway(conn, http.StatusMethodNotAllowed, "this gateway is no proxy: it has no authority for certificates; use AWS_ENDPOINT_URL")
-		return nil, errors.New("the client asked for a proxy, which the gateway is not")
+		return nil, c.turnAway(conn, http.StatusMethodNotAllowed, "this gateway is no proxy: it has no authority for certificates; use AWS_ENDPOINT_URL",
+			errors.New("the client asked for a proxy, which the gateway is not"))
 	case !ok:
-		c.turnAway(conn, http.StatusForbidden, "this gateway is a proxy for AWS's hosts only, at port 443")
-		return nil, fmt.Errorf("the client asked for %s, which is no host of AWS", protocol.Visible(r.Host))
+		return nil, c.turnAway(conn, http.StatusForbidden, "this gateway is a proxy for AWS's hosts only, at port 443",
+			fmt.Errorf("the client asked for %s, which is no host of AWS", clip(r.Host, 300)))
 	}
 	certificate, err := c.p.leaves.Certificate(strings.ToLower(host))
 	if err != nil {
-		c.turnAway(conn, http.StatusForbidden, "this gateway's authority does not vouch for that host")
-		return nil, err
+		return nil, c.turnAway(conn, http.StatusForbidden, "this gateway's authority does not vouch for that host", err)
 	}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return nil, err
@@ -148,15 +145,23 @@ func (c *connection) answersIn(service *model.Service, region string) error {
 	return fmt.Errorf("%w: the signature is for %s and the host is in %s", sigv4.ErrMalformed, clip(region, 60), c.aws.Region)
 }
 
-// turnAway answers a client that will not be served.
-func (c *connection) turnAway(conn net.Conn, status int, words string) {
+// turnAway records that a client will not be served, and tells it so. It
+// returns the reason, as one that was recorded.
+func (c *connection) turnAway(conn net.Conn, status int, words string, reason error) error {
+	c.gate.Refused("", reason)
 	_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
 		status, http.StatusText(status), len(words)+1, words)
 	// What was not read would have the answer thrown away with the connection.
 	_ = conn.SetReadDeadline(time.Now().Add(lingering))
 	_, _ = io.CopyN(io.Discard, conn, maxHeader)
+	return turnedAway{reason}
 }
+
+// turnedAway is an error that is in the record already.
+type turnedAway struct{ error }
+
+func (e turnedAway) Unwrap() error { return e.error }
 
 const lingering = 500 * time.Millisecond
 

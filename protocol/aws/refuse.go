@@ -174,6 +174,8 @@ func guessWire(r *http.Request) model.Wire {
 		return model.RESTJSON
 	case strings.Contains(query, "X-Amz-Algorithm"), strings.HasPrefix(auth, "AWS "), strings.Contains(query, "AWSAccessKeyId="): // version 2 is S3's
 		return model.RESTXML
+	case auth == "": // who asks without a signature asks S3, mostly
+		return model.RESTXML
 	}
 	return model.RESTJSON
 }
