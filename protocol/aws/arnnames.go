@@ -14,6 +14,7 @@ import (
 var aliases = map[string]map[string][]string{
 	"autoscaling": {"groupfriendlyname": {"autoscalinggroupname", "autoscalinggroupnames"}},
 	"ec2":         {"securitygroupid": {"groupid", "groupids"}, "keypairname": {"keyname", "keynames"}},
+	"events":      {"rulename": {"rule", "name"}},
 	"glue":        {"tablename": {"name"}},
 	"rds": {
 		"dbclusterinstancename": {"dbclusteridentifier"}, "snapshotname": {"dbsnapshotidentifier"}, "clustersnapshotname": {"dbclustersnapshotidentifier"},
@@ -77,44 +78,77 @@ func (a *arns) plain(service, name, value string) string {
 	return value
 }
 
-// special takes in parameters that name a resource in a way of their own.
-func (a *arns) special(service, name, value string) bool {
+// special reports whether a parameter names a resource in a way of its own.
+func special(service, name string) bool {
+	switch service {
+	case "s3":
+		return name == "copysource" || name == "bucket"
+	case "sqs":
+		return name == "queueurl"
+	case "lambda":
+		return name == "functionname"
+	case "kms":
+		return strings.HasSuffix(name, "keyid")
+	case "ec2":
+		return name == "resources"
+	}
+	return false
+}
+
+// special takes in such a parameter, and reports whether that is all of it;
+// sure says that the model knows it.
+func (a *arns) special(service, name, value string, sure bool) bool {
+	if !special(service, name) {
+		return false
+	}
 	at := ":" + a.region + ":" + a.account + ":"
 	switch service + " " + name {
 	case "s3 copysource":
 		a.copySource(value)
+	case "s3 bucket":
+		if strings.HasSuffix(value, "-s3alias") || strings.HasSuffix(value, "--ol-s3") {
+			a.lost = true // an access point's other name
+		}
+		return false
 	case "sqs queueurl":
 		u, err := url.Parse(value)
 		if err != nil {
-			return false
+			a.lost = true
+			return true
 		}
 		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 		queue, account := parts[len(parts)-1], a.account
-		if n := len(parts); n > 1 && sts.ValidAccount(parts[n-2]) {
-			account = parts[n-2]
+		if n := len(parts); n == 2 && sts.ValidAccount(parts[0]) {
+			account = parts[0]
+		} else if n > 2 {
+			a.lost = true // who knows which part counts
 		}
-		a.give("arn:" + a.partition + ":sqs:" + a.region + ":" + account + ":" + queue)
+		a.give("arn:"+a.partition+":sqs:"+a.region+":"+account+":"+queue, sure)
 	case "lambda functionname":
+		if parts := strings.Split(value, ":"); isARN(value) && len(parts) > 7 {
+			a.give(value, sure) // with a version or alias
+			a.give(strings.Join(parts[:7], ":"), sure)
+			return true
+		}
 		account, rest, ok := strings.Cut(value, ":function:")
 		if !ok || strings.Contains(account, ":") {
 			return false
 		}
 		rest, _, _ = strings.Cut(rest, ":")
-		a.give("arn:" + a.partition + ":lambda:" + a.region + ":" + account + ":function:" + rest)
-	case "kms keyid", "kms targetkeyid":
-		if !strings.HasPrefix(value, "alias/") {
-			return false
-		}
-		a.give("arn:" + a.partition + ":kms" + at + value)
+		a.give("arn:"+a.partition+":lambda:"+a.region+":"+account+":function:"+rest, sure)
 	case "ec2 resources":
 		prefix, _, _ := strings.Cut(value, "-")
 		kind, ok := ec2Kinds[prefix]
 		if !ok {
 			kind = "*"
 		}
-		a.give("arn:" + a.partition + ":ec2" + at + kind + "/" + value)
-	default:
-		return false
+		a.give("arn:"+a.partition+":ec2"+at+kind+"/"+value, sure)
+	default: // the keys of KMS
+		if !strings.HasPrefix(value, "alias/") {
+			return false
+		}
+		a.give("arn:"+a.partition+":kms"+at+value, sure)
+		a.told = a.told || sure && name == "keyid" // it stands for a key
 	}
 	return true
 }
@@ -127,7 +161,7 @@ func (a *arns) copySource(s string) {
 	if !strings.HasPrefix(s, "arn:") {
 		s = "arn:" + a.partition + ":s3:::" + s
 	}
-	a.give(s)
+	a.give(s, true)
 	a.sources[s] = true
 }
 

@@ -12,15 +12,38 @@ import (
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
-// arns derives from the parameters of a call the ARNs of what it is about.
+// arns derives from the parameters of a call the ARNs of what it is about. It
+// must not miss one for what a hostile client writes beside it: what only may
+// be a resource is told as well, and where something could be missing the
+// whole service is.
 type arns struct {
 	op                *model.Operation
 	partition, region string
 	account           string
 	templates         []template
-	values            map[string][]string // of the parameters that may stand for a variable, by lower-case name
-	given             []string            // parameters that are ARNs
-	sources           map[string]bool     // ARNs of what is only read, though the call writes
+	values            map[string]*names // of the parameters that may stand for a variable, by lower-case name
+	extra             map[string]*names // what may do so too: under names that are nearly the same, or that the model lacks
+	given             names             // parameters that are ARNs
+	sure              map[string]bool   // those of them that are in a place for resources
+	sources           map[string]bool   // ARNs of what is only read, though the call writes
+	told, lost        bool              // what it is about is known; something may be missing
+}
+
+// names are texts, each once.
+type names struct {
+	list []string
+	has  map[string]bool
+}
+
+func (n *names) add(s string) {
+	if n.has[s] || len(n.list) >= maxNames {
+		return
+	}
+	if n.has == nil {
+		n.has = map[string]bool{}
+	}
+	n.has[s] = true
+	n.list = append(n.list, s)
 }
 
 // template is one of the operation's, with the parameters that may stand for
@@ -30,11 +53,12 @@ type template struct {
 	names map[string][]string
 }
 
-// maxNames bounds how many values are kept for one parameter.
+// maxNames bounds how many values are kept for one parameter: one more than
+// are told, so that more are noticed.
 const maxNames = maxObjects + 1
 
 func newARNs(op *model.Operation, region, account string) *arns {
-	a := &arns{op: op, partition: "aws", region: region, account: account, values: map[string][]string{}, sources: map[string]bool{}}
+	a := &arns{op: op, partition: "aws", region: region, account: account, values: map[string]*names{}, extra: map[string]*names{}, sure: map[string]bool{}, sources: map[string]bool{}}
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		a.partition = "aws-cn"
@@ -49,7 +73,7 @@ func newARNs(op *model.Operation, region, account string) *arns {
 			}
 			t.names[name] = candidates(op, kindOf(literal), strings.ToLower(name))
 			for _, c := range t.names[name] {
-				a.values[c] = nil
+				a.values[c], a.extra[c] = &names{}, &names{}
 			}
 		}
 		a.templates = append(a.templates, t)
@@ -62,38 +86,104 @@ func ambient(name string) bool {
 	return name == "" || name == "Partition" || name == "Region" || name == "Account"
 }
 
+// maxName is the most bytes that a resource's name is taken to have.
+const maxName = 2048
+
 // add takes in one parameter.
 func (a *arns) add(l wire.Leaf) {
-	if l.Value == "" || len(l.Value) > 2048 || l.Sensitive {
+	if l.Value == "" {
+		return
+	}
+	if l.Shape == nil {
+		a.stranger(l)
 		return
 	}
 	name, service := strings.ToLower(l.Name), a.op.Service.Name
 	if l.Key {
 		// The keys of RequestItems are tables.
-		if service != "dynamodb" || name != "requestitems" || strings.Count(l.Path, "[") > 1 {
+		if service != "dynamodb" || name != "requestitems" || len(l.Keys) > 1 {
 			return
 		}
 		name = "tablename"
 	}
-	if a.special(service, name, l.Value) {
+	_, candidate := a.values[name]
+	cousin := a.cousin(name)
+	if len(l.Value) > maxName || l.Sensitive {
+		a.lost = a.lost || candidate || cousin != "" || len(l.Value) > maxName && special(service, name)
 		return
 	}
-	if strings.HasPrefix(l.Value, "arn:") && strings.Count(l.Value, ":") >= 5 {
-		a.give(l.Value)
+	if a.special(service, name, l.Value, true) {
 		return
 	}
-	if name == "name" && strings.ContainsAny(l.Path, ".[") {
-		return // the name of something inside
+	if isARN(l.Value) {
+		a.give(l.Value, (candidate || cousin != "" || placed(name)) && (l.Key || len(l.Keys) == 0))
+		return
 	}
-	if list, ok := a.values[name]; ok && len(list) < maxNames {
-		a.values[name] = append(list, a.plain(service, name, l.Value))
+	switch {
+	case name == "name" && strings.ContainsAny(l.Path, ".["): // of something inside
+	case candidate:
+		a.values[name].add(a.plain(service, name, l.Value))
+	case cousin != "":
+		a.extra[cousin].add(a.plain(service, cousin, l.Value))
 	}
 }
 
-func (a *arns) give(arn string) {
-	if len(a.given) < maxNames {
-		a.given = append(a.given, arn)
+// stranger takes in a parameter that the model does not know, by any of the
+// names that lead to it: targets may know it, or read it without regard to
+// case or to an index.
+func (a *arns) stranger(l wire.Leaf) {
+	long, service := len(l.Value) > maxName, a.op.Service.Name
+	for _, key := range append([]string{l.Name}, l.Keys...) {
+		for name := range strings.SplitSeq(strings.ToLower(key), ".") {
+			if name == "name" && !strings.EqualFold(l.Path, name) {
+				continue
+			}
+			_, candidate := a.values[name]
+			if !candidate {
+				name = a.cousin(name)
+			}
+			switch {
+			case name == "" && !special(service, strings.ToLower(key)):
+				continue
+			case long || name == "":
+			case !isARN(l.Value):
+				a.extra[name].add(a.plain(service, name, l.Value))
+			}
+			a.lost = true
+		}
 	}
+	if !long && !a.special(service, strings.ToLower(l.Name), l.Value, false) && isARN(l.Value) {
+		a.give(l.Value, false)
+	}
+}
+
+// cousin returns the candidate that a longer name ends in, as SourceKeyId and
+// TargetTableName do.
+func (a *arns) cousin(name string) string {
+	longest := ""
+	for c := range a.values {
+		if len(c) >= 5 && len(c) > len(longest) && len(c) < len(name) && strings.HasSuffix(name, c) {
+			longest = c
+		}
+	}
+	return longest
+}
+
+// placed reports whether a parameter's name says that it is for a resource.
+func placed(name string) bool {
+	for _, end := range []string{"arn", "id", "name", "identifier", "resource"} {
+		if strings.HasSuffix(name, end) || strings.HasSuffix(name, end+"s") {
+			return true
+		}
+	}
+	return false
+}
+
+func isARN(s string) bool { return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5 }
+
+func (a *arns) give(arn string, sure bool) {
+	a.given.add(arn)
+	a.sure[arn] = a.sure[arn] || sure
 }
 
 // objects returns what the call is about: at least the service itself.
@@ -108,12 +198,15 @@ func (a *arns) objects(e protocol.Effects) []protocol.Object {
 		}
 	}
 	made := maps.Clone(seen)
-	told := len(seen) > 0 || len(a.templates) == 0 && len(a.given) > 0
-	for _, arn := range a.given {
-		told = told || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) })
+	told := a.told || len(seen) > 0
+	for _, arn := range a.given.list {
+		told = told || a.sure[arn] && (len(a.templates) == 0 || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) }))
 		seen[arn] = true
 	}
-	if !told {
+	for _, t := range a.templates {
+		a.fillExtra(t, seen)
+	}
+	if !told || a.lost {
 		seen["arn:"+a.partition+":"+a.op.Service.SigningName+":"+a.region+":"+a.account+":*"] = true
 	}
 	var list []protocol.Object
@@ -129,8 +222,13 @@ func (a *arns) objects(e protocol.Effects) []protocol.Object {
 
 // tables returns the names of DynamoDB's tables among what the call is about.
 func (a *arns) tables() []string {
-	list := slices.Clone(a.values["tablename"])
-	for _, arn := range a.given {
+	var list []string
+	for _, of := range []map[string]*names{a.values, a.extra} {
+		if n := of["tablename"]; n != nil {
+			list = append(list, n.list...)
+		}
+	}
+	for _, arn := range a.given.list {
 		if _, name, ok := strings.Cut(arn, ":table/"); ok {
 			name, _, _ = strings.Cut(name, "/")
 			list = append(list, name)
@@ -139,13 +237,39 @@ func (a *arns) tables() []string {
 	return list
 }
 
+// fillExtra adds the ARNs that a template makes with what may stand for its
+// variables too.
+func (a *arns) fillExtra(t template, into map[string]bool) {
+	extra := func(name string) (list []string) {
+		for _, c := range t.names[name] {
+			list = append(list, a.extra[c].list...)
+		}
+		return list
+	}
+	for name := range t.names {
+		if len(extra(name)) == 0 {
+			continue
+		}
+		a.make(t, true, into, func(n string) []string {
+			if n == name {
+				return extra(n)
+			}
+			return append(a.valuesOf(t, n), extra(n)...)
+		})
+	}
+}
+
 // fill adds the ARNs that a template makes with all values of its variables.
 // Where one has no value there are none, or, where parts will do and another
 // has one, "*" stands for it.
 func (a *arns) fill(t template, parts bool, into map[string]bool) {
+	a.make(t, parts, into, func(name string) []string { return a.valuesOf(t, name) })
+}
+
+func (a *arns) make(t template, parts bool, into map[string]bool, of func(name string) []string) {
 	made, found := []string{""}, len(t.names) == 0
 	for literal, name := range segments(t.text) {
-		values := a.valuesOf(t, name)
+		values := of(name)
 		if !ambient(name) {
 			found = found || len(values) > 0
 			if parts && len(values) == 0 {
@@ -183,12 +307,14 @@ func (a *arns) valuesOf(t template, name string) []string {
 	case "Account":
 		return []string{a.account}
 	}
+	// A thing's name is what it is called by where nothing else says so.
+	var list []string
 	for _, c := range t.names[name] {
-		if values := a.values[c]; len(values) > 0 {
-			return values
+		if c != "name" || len(list) == 0 {
+			list = append(list, a.values[c].list...)
 		}
 	}
-	return nil
+	return list
 }
 
 // alike reports whether an ARN is of the kind that a template makes.

@@ -55,6 +55,11 @@ func (k *call) operation() (protocol.Operation, error) {
 		h.remark("more parameters than are looked at")
 	}
 	if report.Unknown+report.Duplicates > 0 {
+		for i, path := range report.UnknownPaths {
+			if path == "" {
+				report.UnknownPaths[i] = "the outermost"
+			}
+		}
 		remark := "not in the model, or there twice: " + clip(strings.Join(report.UnknownPaths, ", "), 400)
 		if k.whole {
 			remark += "; sha256 of the body " + sha256Hex(k.body)
@@ -148,7 +153,8 @@ func (h *head) add(l wire.Leaf) error {
 	if h.prefix != "" && l.Path == l.Name && strings.Contains(h.prefix, "{"+l.Name+"}") {
 		h.labels[l.Name] = l.Value
 	}
-	h.deletes = h.deletes || h.op.Effects.Has(protocol.Write) && (strings.Contains(l.Path, "].DeleteRequest.") || strings.Contains(l.Path, "].Delete."))
+	h.deletes = h.deletes || h.op.Effects.Has(protocol.Write) && (strings.Contains(l.Path, "].DeleteRequest.") || strings.Contains(l.Path, "].Delete.") ||
+		l.Name == "Action" && strings.EqualFold(l.Value, "delete"))
 	value := l.Value
 	if len(value) > maxParam {
 		value = value[:maxParam]
