@@ -1,0 +1,98 @@
+package aws_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sallyport/sallyport/approve"
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// mine lets an agent do everything with what is its own.
+func mine(objects ...string) func(*proxy.Builder) *proxy.Builder {
+	return func(p *proxy.Builder) *proxy.Builder {
+		return p.Approve([]approve.Rule{{Name: "its own", Verdict: protocol.Allow, Objects: objects}})
+	}
+}
+
+// What an operation touches is among its objects, whatever else a hostile
+// client writes beside it.
+func TestDecoys(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, mine(
+		"arn:aws:ssm:eu-west-1:123456789012:parameter/mine*", "arn:aws:dynamodb:eu-west-1:123456789012:table/mine",
+		"arn:aws:sqs:eu-west-1:123456789012:mine", "arn:aws:ec2:eu-west-1:123456789012:instance/i-0a", "arn:aws:kms:eu-west-1:123456789012:key/mine",
+	))
+	b.cloud.always("application/json", "{}")
+	awsJSON := func(service, target string) func(body string) int {
+		return func(body string) int {
+			resp, _ := b.do(b.signed("POST", "/", service, []byte(body), "", "X-Amz-Target", target, "Content-Type", json10))
+			return resp.StatusCode
+		}
+	}
+	query := func(service string) func(body string) int {
+		return func(body string) int {
+			resp, _ := b.do(b.signed("POST", "/", service, []byte(body), "", "Content-Type", "application/x-www-form-urlencoded"))
+			return resp.StatusCode
+		}
+	}
+	parameters, table := awsJSON("ssm", "AmazonSSM.GetParameters"), awsJSON("dynamodb", "DynamoDB_20120810.DeleteTable")
+	for what, one := range map[string]struct {
+		call func(string) int
+		good string
+		bad  []string
+	}{
+		"names": {parameters, `{"Names":["mine"]}`, []string{
+			`{"Names":["production"],"Name":"mine"}`, `{"Name":"mine","Names":["production"]}`, `{"Names":["production"],"Path":"mine"}`,
+			`{"Names":["production"],"names":["mine"]}`, `{"names":["production"],"Names":["mine"]}`, `{"Names":"production","Name":"mine"}`,
+			`{"Names":["mine"],"Names":["production"]}`, `{"Names":["mine","` + strings.Repeat("x", 3000) + `"]}`,
+			`{"Names":["production"],"X":"arn:aws:ssm:eu-west-1:123456789012:parameter/mine"}`,
+		}},
+		"a table": {table, `{"TableName":"mine"}`, []string{
+			`{` + strings.Repeat(`"TableName":"mine",`, 12_000) + `"TableName":"production"}`,
+			`{"TableName":"mine","TableName":"production"}`, `{"TableName":"mine","tablename":"production"}`, `{"TableName":"mine","T\u0061bleName":"production"}`,
+			`{"X":"arn:aws:dynamodb:eu-west-1:123456789012:table/mine"}`, `{"TableName":["production"],"X":"arn:aws:dynamodb:eu-west-1:123456789012:table/mine"}`,
+			`{"TableName":"` + strings.Repeat("p", 3000) + `","X":{"TableName":"mine"}}`,
+		}},
+		"a statement": {awsJSON("dynamodb", "DynamoDB_20120810.ExecuteStatement"), "", []string{
+			`{"Statement":"DELETE FROM production","X":"arn:aws:dynamodb:eu-west-1:123456789012:table/mine"}`,
+			`{"Statement":"DELETE FROM production","TableName":"mine"}`,
+			`{"Statement":"DELETE FROM production","Parameters":[{"S":"arn:aws:dynamodb:eu-west-1:123456789012:table/mine"}]}`,
+		}},
+		"a transaction": {awsJSON("dynamodb", "DynamoDB_20120810.TransactWriteItems"), `{"TransactItems":[{"Delete":{"TableName":"mine","Key":{"id":{"S":"1"}}}}]}`, []string{
+			`{"TransactItems":[{"Delete":{"TableName":"mine","Key":{"id":{"S":"1"}}}},{"Put":{"TableName":"production","Item":{"id":{"S":"1"}}}}]}`,
+			`{"TransactItems":[{"Delete":{"TableName":"arn:aws:dynamodb:eu-west-1:123456789012:table/production","Key":{"TableName":{"S":"mine"}}}}]}`,
+			`{"TransactItems":[{"Delete":{"TableName":"arn:aws:dynamodb:eu-west-1:999999999999:table/mine","Key":{"id":{"S":"1"}}}}]}`,
+		}},
+		"a batch": {awsJSON("dynamodb", "DynamoDB_20120810.BatchGetItem"), `{"RequestItems":{"mine":{"Keys":[{"id":{"S":"1"}}]}}}`, []string{
+			`{"RequestItems":{"mine":{"Keys":[{"id":{"S":"1"}}]},"production":{"Keys":[{"id":{"S":"1"}}]}}}`,
+			`{"RequestItems":{"mine":{"Keys":[]}},"RequestItems":{"production":{"Keys":[{"id":{"S":"1"}}]}}}`,
+		}},
+		"a queue": {awsJSON("sqs", "AmazonSQS.DeleteQueue"), `{"QueueUrl":"http://q/123456789012/mine"}`, []string{
+			`{"QueueUrl":"http://q/123456789012/production"}`, `{"QueueUrl":"http://q/123456789012/production/mine"}`,
+			`{"QueueUrl":"http://q/123456789012/production/123456789012/mine"}`, `{"QueueUrl":"http://q/999999999999/mine"}`,
+			`{"QueueUrl":"http://q/123456789012/production?a=/123456789012/mine"}`, `{"QueueUrl":"http://q/123456789012/production#/123456789012/mine"}`,
+		}},
+		"instances": {query("ec2"), "Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a", []string{
+			"Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.02=i-0b", "Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId=i-0b",
+			"Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&instanceid.2=i-0b", "Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.0=i-0b",
+			"Action=TerminateInstances&Version=2016-11-15&InstanceIds.1=i-0b&InstanceId.1=i-0a", "Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.1=i-0b",
+			"Action=TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.member.1=i-0b",
+		}},
+		"two keys": {awsJSON("kms", "TrentService.ReEncrypt"), "", []string{
+			`{"CiphertextBlob":"eA==","SourceKeyId":"arn:aws:kms:eu-west-1:123456789012:key/mine","DestinationKeyId":"production"}`,
+			`{"CiphertextBlob":"eA==","DestinationKeyId":"arn:aws:kms:eu-west-1:123456789012:key/mine","SourceKeyId":"alias/production"}`,
+			`{"CiphertextBlob":"eA==","DestinationKeyId":"production","DestinationEncryptionContext":{"a":"arn:aws:kms:eu-west-1:123456789012:key/mine"}}`,
+		}},
+	} {
+		if one.good != "" {
+			assert.Equal(t, 200, one.call(one.good), what)
+		}
+		for _, body := range one.bad {
+			assert.NotEqual(t, 200, one.call(body), "%s: %.200s", what, body)
+		}
+	}
+}
