@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (k *call) signIn() error {
 	}
 	if err := k.assumeRole(form); err != nil {
 		k.c.gate.Refused("", err)
-		said := sts.Refusal(err)
+		said := told(err)
 		k.tell(said.Status, sts.ContentType, said.XML(""))
 	}
 	return nil
@@ -75,23 +76,7 @@ func (k *call) handOutCredentials() error {
 		k.tell(http.StatusMethodNotAllowed, "text/plain", []byte("use GET\n"))
 		return nil
 	}
-	creds, err := func() (awskeys.Credentials, error) {
-		name, token, err := bearer(k.r.Header.Get("Authorization"))
-		if err != nil {
-			return awskeys.Credentials{}, err
-		}
-		who, err := k.verifyToken(k.r.Context(), name, token)
-		if err != nil {
-			return awskeys.Credentials{}, err
-		}
-		creds, err := k.issue(who, 0)
-		if err != nil {
-			return creds, err
-		}
-		return creds, k.handOut(who, creds, "application/json", creds.Document())
-	}()
-	_ = creds
-	if err != nil {
+	if err := k.containerCredentials(); err != nil {
 		k.c.gate.Refused("", err)
 		status, words := http.StatusUnauthorized, "the token was refused"
 		switch {
@@ -101,10 +86,41 @@ func (k *call) handOutCredentials() error {
 			status, words = http.StatusBadGateway, "the token's issuer cannot be asked now"
 		case errors.Is(err, errAuthorization):
 			words = err.Error()
+		case !errors.Is(err, identity.ErrRefused):
+			status, words = http.StatusForbidden, told(err).Message
 		}
-		k.tell(status, "application/json", fmt.Appendf(nil, `{"code":"AccessDenied","message":%q}`+"\n", words))
+		body, err := json.Marshal(map[string]string{"code": "AccessDenied", "message": words})
+		if err != nil {
+			return err
+		}
+		k.tell(status, "application/json", append(body, '\n'))
 	}
 	return nil
+}
+
+// containerCredentials hands out credentials for the token that came.
+func (k *call) containerCredentials() error {
+	name, token, err := bearer(k.r.Header.Get("Authorization"))
+	if err != nil {
+		return err
+	}
+	who, err := k.verifyToken(k.r.Context(), name, token)
+	if err != nil {
+		return err
+	}
+	creds, err := k.issue(who, 0)
+	if err != nil {
+		return err
+	}
+	return k.handOut(who, creds, "application/json", creds.Document())
+}
+
+// told is what a client learns about why it gets no credentials.
+func told(err error) *sts.Error {
+	if f, ok := errors.AsType[*protocol.Failure](err); ok {
+		return sts.AccessDenied(f.Public)
+	}
+	return sts.Refusal(err)
 }
 
 // errAuthorization is for a header that holds no token.

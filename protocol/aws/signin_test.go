@@ -335,6 +335,12 @@ func TestBasePaths(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotNil(t, other.object("/shop/a b"))
 
+	r, err = http.NewRequestWithContext(t.Context(), http.MethodGet, at+aws.CredentialsPath, nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+b.mint.Token("agent"))
+	status, words := send(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, r)
+	assert.Equal(t, 403, status)
+	assert.Contains(t, words, "name one of eu test, us")
 	_, err = dynamodb.NewFromConfig(config("")).ListTables(t.Context(), nil)
 	require.ErrorContains(t, err, "name one of eu test, us")
 	_, err = dynamodb.NewFromConfig(config("/.target/none")).ListTables(t.Context(), nil)
