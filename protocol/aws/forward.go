@@ -260,6 +260,9 @@ func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
 // Read implements io.Reader for the connection to the target.
 func (b *upload) Read(p []byte) (int, error) {
 	b.begun.Store(true)
+	if b.whole.Load() {
+		return 0, io.EOF
+	}
 	for len(b.rest) == 0 {
 		if b.stop.Load() {
 			return 0, errStopped
@@ -297,6 +300,9 @@ func (b *upload) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
+	if b.sealed && len(b.rest) == 0 {
+		b.whole.Store(true) // the target may answer before it is asked for more
+	}
 	return n, nil
 }
 

@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -590,4 +591,51 @@ func TestHTTP2(t *testing.T) {
 	require.Equal(t, 400, resp.StatusCode)
 	require.Contains(t, string(text), "XAmzContentSHA256Mismatch")
 	require.Nil(t, b.cloud.object("/shop/bad"))
+}
+
+// A client that sends slowly hears of a denial before it is done.
+func TestDeniedWhileItSends(t *testing.T) {
+	b := newBed(t, nil, func(p *proxy.Builder) *proxy.Builder {
+		return p.Approve([]approve.Rule{{Name: "frozen", Verdict: protocol.Deny}})
+	})
+	r := b.signed("PUT", "/shop/key", "s3", nil, "UNSIGNED-PAYLOAD")
+	r.ContentLength = 5_000_000
+	b.sign(r, "s3", "UNSIGNED-PAYLOAD", nil)
+	conn, err := net.Dial("tcp", b.Addr())
+	require.NoError(t, err)
+	defer conn.Close()
+	fmt.Fprintf(conn, "PUT /shop/key HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000000\r\n", r.Host)
+	_ = r.Header.Write(conn)
+	fmt.Fprintf(conn, "\r\n%s", make([]byte, 100_000))
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, r)
+	require.NoError(t, err)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, 403, resp.StatusCode)
+	require.Contains(t, string(text), "frozen")
+	// One that reads only when it has sent all of it is not cut off.
+	_, err = conn.Write(make([]byte, 4_900_000))
+	require.NoError(t, err)
+	again := b.signed("GET", "/shop/key", "s3", nil, "")
+	fmt.Fprintf(conn, "GET /shop/key HTTP/1.1\r\nHost: %s\r\n", r.Host)
+	_ = again.Header.Write(conn)
+	fmt.Fprint(conn, "\r\n")
+	resp, err = http.ReadResponse(in, again)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, 403, resp.StatusCode)
+	require.Empty(t, b.cloud.requests())
+}
+
+// Keys that clients send along to encrypt with are in no record.
+func TestCustomersKeys(t *testing.T) {
+	b := newBed(t, nil, nil)
+	const key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	b.do(b.signed("PUT", "/shop/key", "s3", []byte("x"), "", "X-Amz-Server-Side-Encryption-Customer-Key", key, "X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256",
+		"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key", key)) // this one does not belong there
+	require.Len(t, b.cloud.requests(), 1)
+	require.Equal(t, key, b.cloud.requests()[0].header.Get("X-Amz-Server-Side-Encryption-Customer-Key"))
+	b.noSecrets(t, key)
 }

@@ -164,8 +164,9 @@ func (h *head) add(l wire.Leaf) error {
 		return nil
 	}
 	p := protocol.Param{Name: l.Path, Null: l.Null}
+	sensitive := l.Sensitive || l.Shape == nil && secretive(l.Name)
 	switch hidden, found := redacted(h.masks, l, value); {
-	case l.Sensitive:
+	case sensitive:
 		p.Masked = true
 	case found:
 		p.Value, p.Masked = hidden, true
@@ -179,12 +180,21 @@ func (h *head) add(l wire.Leaf) error {
 	h.bytes += len(p.Value)
 	if h.text.Len() < maxText && !l.Null {
 		shown := p.Value
-		if l.Sensitive {
+		if sensitive {
 			shown = "***"
 		}
 		fmt.Fprintf(&h.text, " %s=%s", l.Path, quoted(shown))
 	}
 	return nil
+}
+
+// secretive reports whether a parameter that no model knows has the name of a
+// secret.
+func secretive(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "-", ""))
+	return slices.ContainsFunc([]string{"password", "passphrase", "secret", "secretkey", "accesskey", "privatekey", "customerkey", "token", "credential", "credentials"}, func(end string) bool {
+		return strings.HasSuffix(name, end) && !pages(name)
+	})
 }
 
 // quoted writes a value for people, who see where it ends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/identity"
@@ -44,13 +45,21 @@ func (k *call) refuse(err error) {
 	case k.wire == model.RESTXML: // guessed
 		service = "s3"
 	}
-	k.drained()
+	// The answer goes out first: it may be long before the client has sent all.
+	answered := http.NewResponseController(k.w)
+	_ = answered.EnableFullDuplex()
+	defer func() {
+		_ = answered.Flush()
+		k.drained()
+	}()
 	header, body := wire.Denial(k.wire, service, to.code, to.message, id)
 	for name, values := range header {
 		k.w.Header()[name] = values
 	}
 	if k.r.Method == http.MethodHead {
 		body = nil
+	} else {
+		k.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	write := func(b []byte) (int, error) {
 		k.w.WriteHeader(to.status)
