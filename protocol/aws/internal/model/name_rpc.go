@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,7 @@ func (n *naming) cbor(candidates []*lineJSON, protocol string) (Call, error) {
 // named finds an operation by its name in services.
 func (n *naming) named(lines []*lineJSON, name string, wire Wire, what string) (Call, error) {
 	var all []found
+	var err error
 	for _, line := range lines {
 		s, err := n.table.Service(line.Name)
 		if err != nil {
@@ -49,7 +51,40 @@ func (n *naming) named(lines []*lineJSON, name string, wire Wire, what string) (
 			all = append(all, found{op, wire})
 		}
 	}
-	return n.one(all, what)
+	for i := range all {
+		if all[i].op, err = n.table.elder(all[i].op); err != nil {
+			return Call{}, err
+		}
+	}
+	return n.one(slices.Compact(all), what)
+}
+
+// elder returns the operation of that name of the service that op's grew out
+// of, where both answer at one host: AWS does not tell such calls apart, and
+// neither may what the client says of itself.
+func (t *Table) elder(op *Operation) (*Operation, error) {
+	first := t.index.families[op.Service.Name]
+	if first == "" || first == op.Service.Name || !t.index.sameHosts(first, op.Service.Name) {
+		return op, nil
+	}
+	s, err := t.Service(first)
+	if err != nil {
+		return nil, err
+	}
+	if same := s.Operation(op.Name); same != nil {
+		return same, nil
+	}
+	return op, nil
+}
+
+// sameHosts reports whether two services answer at the same hosts of AWS.
+func (x *index) sameHosts(a, b string) bool {
+	for id, at := range x.byName[b].Hosts {
+		if x.byName[a].Hosts[id].Host != at.Host {
+			return false
+		}
+	}
+	return true
 }
 
 // action returns the Action of a form or of a query string, where a candidate
@@ -58,6 +93,13 @@ func (n *naming) action(candidates []*lineJSON) (string, error) {
 	form, query := n.r.Form["Action"], n.r.Query["Action"]
 	if n.r.Form == nil && !speaksQuery(candidates) {
 		return "", nil
+	}
+	for _, values := range []url.Values{n.r.Form, n.r.Query} {
+		for key := range values {
+			if key != "Action" && strings.EqualFold(key, "Action") || key != "Version" && strings.EqualFold(key, "Version") && speaksQuery(candidates) {
+				return "", fmt.Errorf("%w: the request has %q, which could be meant for the Action or Version", ErrUnknown, clip(key))
+			}
+		}
 	}
 	switch {
 	case len(form)+len(query) == 0:
@@ -112,11 +154,29 @@ func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
 	if len(lines) > 1 {
 		lines = ofVersion(lines, version)
 	}
+	if err := n.ownVersion(lines, version); err != nil {
+		return Call{}, err
+	}
 	wire := Query
 	if len(lines) > 0 && lines[0].Wires[0] == EC2 {
 		wire = EC2
 	}
 	return n.named(lines, action, wire, fmt.Sprintf("Action %q", clip(action)))
+}
+
+// ownVersion returns an error where the version is of another service of the
+// signing name than the one that the client, or a base path, speaks of: AWS
+// goes by the version.
+func (n *naming) ownVersion(lines []*lineJSON, version string) error {
+	if len(lines) != 1 || lines[0].Version == version {
+		return nil
+	}
+	for _, s := range n.table.index.bySigning[n.r.SigningName] {
+		if s != lines[0] && s.Version != lines[0].Version && speaksQuery([]*lineJSON{s}) && (version == "" || s.Version == version) {
+			return fmt.Errorf("%w: version %q of %s", ErrUnknown, clip(version), lines[0].Name)
+		}
+	}
+	return nil
 }
 
 // ofVersion keeps the services of an API version, all where it says nothing.
