@@ -40,6 +40,9 @@ func asking(people *proxytest.People) func(*proxy.Builder) *proxy.Builder {
 	}
 }
 
+// often makes the gateway say often that a call still waits.
+func often(p *aws.Plugin) { p.TellEvery(20 * time.Millisecond) }
+
 // onContinue has f called for every 100 Continue.
 func onContinue(ctx context.Context, f func()) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
@@ -90,8 +93,7 @@ const json10 = "application/x-amz-json-1.0"
 
 func TestApproved(t *testing.T) {
 	people := proxytest.NewPeople("ann")
-	b, h2 := secure(t, nil, asking(people))
-	b.plugin.TellEvery(20 * time.Millisecond)
+	b, h2 := secure(t, nil, asking(people), often)
 	b.cloud.always(json10, `{}`)
 	for name, tls := range map[string]bool{"HTTP/1.1": false, "h2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -314,8 +316,7 @@ func TestWhileItWaits(t *testing.T) {
 // The bytes of what a waiting client is told.
 func TestContinueOnTheWire(t *testing.T) {
 	people := proxytest.NewPeople("ann")
-	b := newBed(t, nil, asking(people))
-	b.plugin.TellEvery(20 * time.Millisecond)
+	b := newBed(t, nil, asking(people), often)
 	answer := later(people, false)
 	r := b.signed("PUT", "/shop/key", "s3", nil, "UNSIGNED-PAYLOAD")
 	r.ContentLength = 5

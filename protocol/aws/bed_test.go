@@ -172,8 +172,7 @@ type bed struct {
 	mint  *proxytest.Mint
 	creds document
 
-	plugin *aws.Plugin
-	ago    time.Duration // for which requests that are signed by hand seem to be on their way
+	ago time.Duration // for which requests that are signed by hand seem to be on their way
 }
 
 // document is what the credentials endpoint answers.
@@ -184,16 +183,16 @@ type document struct {
 	Expiration      time.Time
 }
 
-func newBed(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder) *bed {
+func newBed(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder, before ...func(*aws.Plugin)) *bed {
 	t.Helper()
 	cloud := newCloud(t)
-	b := newBedBefore(t, protocol.Target{Name: "cloud", Address: strings.TrimPrefix(cloud.URL, "http://"), TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}, change, build)
+	b := newBedBefore(t, protocol.Target{Name: "cloud", Address: strings.TrimPrefix(cloud.URL, "http://"), TLS: protocol.TargetTLS{Mode: protocol.TLSDisable}}, change, build, before...)
 	b.cloud = cloud
 	return b
 }
 
 // newBedBefore is newBed in front of a target of the caller's.
-func newBedBefore(t testing.TB, target protocol.Target, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder) *bed {
+func newBedBefore(t testing.TB, target protocol.Target, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder, before ...func(*aws.Plugin)) *bed {
 	t.Helper()
 	b := &bed{t: t, mint: proxytest.NewMint()}
 	random := make([]byte, 32)
@@ -209,9 +208,12 @@ func newBedBefore(t testing.TB, target protocol.Target, change func(*aws.Config)
 	if change != nil {
 		change(&config)
 	}
-	b.plugin = aws.New(config)
+	plugin := aws.New(config)
+	for _, f := range before {
+		f(plugin)
+	}
 	b.Gateway = proxytest.Start(t, func(p *proxy.Builder) *proxy.Builder {
-		p = p.Identify(b.mint, issuer).Listen("127.0.0.1:0", b.plugin, target)
+		p = p.Identify(b.mint, issuer).Listen("127.0.0.1:0", plugin, target)
 		if build == nil {
 			return p.AllowAll()
 		}

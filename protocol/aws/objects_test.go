@@ -549,7 +549,7 @@ func TestBrokenStreams(t *testing.T) {
 
 // secure is a gateway that shows a certificate, and a client that speaks
 // HTTP/2 with it.
-func secure(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder) (*bed, *http.Transport) {
+func secure(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *proxy.Builder, before ...func(*aws.Plugin)) (*bed, *http.Transport) {
 	other := httptest.NewTLSServer(nil)
 	client := other.Client().Transport.(*http.Transport).Clone()
 	cert := other.TLS.Certificates[0]
@@ -562,7 +562,7 @@ func secure(t testing.TB, change func(*aws.Config), build func(*proxy.Builder) *
 			return p.AllowAll()
 		}
 		return build(p)
-	}), client
+	}, before...), client
 }
 
 func TestHTTP2(t *testing.T) {
