@@ -36,6 +36,7 @@ const (
 	maxConnect    = 8 << 10  // bytes of a CONNECT request
 	headerTimeout = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
+	maxStreams    = 100 // calls at once on a connection of HTTP/2
 )
 
 // enter finds out how the client comes: by TLS or without, as a proxy's client
@@ -84,7 +85,8 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Con
 	return secure, nil
 }
 
-// tunnel answers a CONNECT request, for hosts of AWS that belong to the target.
+// tunnel answers a CONNECT request, for hosts of AWS where the target is AWS:
+// another could take an address of AWS's to mean something else.
 func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error) {
 	limited := &io.LimitedReader{R: conn.in, N: maxConnect}
 	// One byte at a time, lest the TLS handshake that follows be swallowed.
@@ -104,6 +106,12 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 	case !ok:
 		return nil, c.turnAway(conn, http.StatusForbidden, "this gateway is a proxy for AWS's hosts only, at port 443",
 			fmt.Errorf("the client asked for %s, which is no host of AWS", clip(r.Host, 300)))
+	}
+	if target, err := c.gate.Target(protocol.Route{}); err != nil {
+		return nil, c.turnAway(conn, http.StatusForbidden, protocol.Public(err), err)
+	} else if len(target.Endpoints) == 0 {
+		return nil, c.turnAway(conn, http.StatusForbidden, "this gateway leads to one server and not to AWS: use AWS_ENDPOINT_URL",
+			errors.New("the client asked for a host of AWS, which the target is not"))
 	}
 	certificate, err := c.p.leaves.Certificate(strings.ToLower(host))
 	if err != nil {
@@ -187,6 +195,7 @@ func (c *connection) serve(ctx context.Context, conn net.Conn) error {
 		},
 	}
 	// It is told which protocol, since TLS is not for it to see.
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(!c.h2)
 	server.Protocols.SetUnencryptedHTTP2(c.h2)

@@ -240,6 +240,14 @@ func TestProxyForAWSOnly(t *testing.T) {
 	assert.Contains(t, body, "AWS's hosts only")
 	assert.Empty(t, b.dialled)
 
+	// A store is not AWS: "/k" on the host of a bucket would be a bucket to it.
+	at := b.at
+	b.at = b.Addr()
+	_, resp, body = b.ask("CONNECT shop.s3.eu-west-1.amazonaws.com:443 HTTP/1.1\r\nHost: shop.s3.eu-west-1.amazonaws.com:443\r\n\r\n")
+	assert.Equal(t, 403, resp.StatusCode)
+	assert.Contains(t, body, "not to AWS")
+	b.at = at
+
 	// Without an authority there is no proxy.
 	plain := newBed(t, nil, nil)
 	b.at = plain.Addr()
