@@ -168,14 +168,15 @@ func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body
 	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(drainTime))
 	body.stop.Store(true)
 	<-body.closed
-	if resp != nil {
-		if body.begun.Load() && !body.whole.Load() {
-			_, _ = io.CopyN(io.Discard, k.r.Body, drainBytes) // lest the client be cut off while it sends, and miss the answer
-		}
-		return err
-	}
 	if body.begun.Load() {
 		k.r.Header.Del("Expect") // the client was told to send
+	}
+	if resp != nil {
+		if err == nil && !body.whole.Load() {
+			_ = http.NewResponseController(k.w).Flush()
+			k.drained() // lest the client be cut off while it sends, and miss the answer
+		}
+		return err
 	}
 	if cause := body.failed.Load(); cause != nil {
 		o := protocol.Outcome{Result: protocol.Aborted, Text: "the body was not taken"}

@@ -61,16 +61,15 @@ func (k *call) refuse(err error) {
 	} else {
 		k.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
+	wrote := false
 	write := func(b []byte) (int, error) {
+		wrote = true
 		k.w.WriteHeader(to.status)
 		return k.w.Write(b)
 	}
 	if k.s != nil {
 		// What the client is told stands in the record too.
-		if k.s.EmitTo(writerFunc(write), protocol.Part{Kind: "gateway", Data: body, Content: -1}) == nil {
-			return
-		}
-		if k.s.Context().Err() == nil {
+		if _ = k.s.EmitTo(writerFunc(write), protocol.Part{Kind: "gateway", Data: body, Content: -1}); wrote {
 			return
 		}
 	}
