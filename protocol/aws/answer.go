@@ -44,8 +44,7 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Text: "the answer broke off"})
-		return errNoAnswer
+		return k.halfAnswered(x, to, resp)
 	}
 	if int64(len(body)) > limit {
 		resp.Body = struct {
@@ -271,8 +270,7 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 			}
 			return to.after(x.Finish(part, outcomeOf(resp, "", "")))
 		case err != nil:
-			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
-			return to.after(errNoAnswer)
+			return k.halfAnswered(x, to, resp)
 		}
 		if err := x.Emit(part); err != nil {
 			return k.brokenOff(x, to, err)
@@ -281,6 +279,16 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 			_ = http.NewResponseController(k.w).Flush()
 		}
 	}
+}
+
+// halfAnswered ends an exchange whose answer did not come whole.
+func (k *call) halfAnswered(x *protocol.Exchange, to *reply, resp *http.Response) error {
+	o := protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"}
+	if k.r.Context().Err() != nil {
+		o.Text = "the client left before the end of the answer"
+	}
+	_ = x.End(o)
+	return to.after(errNoAnswer)
 }
 
 // brokenOff ends an exchange whose answer the client did not get whole.

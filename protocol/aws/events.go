@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
@@ -27,8 +26,7 @@ func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) erro
 			return sent(x.End(outcomeOf(resp, code, "")))
 		}
 		if err != nil {
-			_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the answer broke off"})
-			return sent(errNoAnswer)
+			return k.halfAnswered(x, to, resp)
 		}
 		if frame.Message != "event" {
 			code = frame.Type
