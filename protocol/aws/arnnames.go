@@ -153,6 +153,18 @@ func (a *arns) special(service, name, value string, sure bool) bool {
 	return true
 }
 
+// placed reports whether a parameter's name says that it is for a resource.
+func placed(name string) bool {
+	for _, end := range []string{"arn", "id", "name", "identifier", "resource"} {
+		if strings.HasSuffix(name, end) || strings.HasSuffix(name, end+"s") {
+			return true
+		}
+	}
+	return false
+}
+
+func isARN(s string) bool { return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5 }
+
 // copySource takes in "bucket/key?versionId=id", percent-encoded; the bucket
 // may be an ARN.
 func (a *arns) copySource(s string) {
@@ -163,6 +175,11 @@ func (a *arns) copySource(s string) {
 	}
 	a.give(s, true)
 	a.sources[s] = true
+	if bucket, key, ok := strings.Cut(strings.TrimPrefix(s, "arn:"+a.partition+":s3:::"), "/"); ok && a.folds {
+		other := "arn:" + a.partition + ":s3:::" + folded(bucket+"/"+key)
+		a.give(other, true)
+		a.sources[other] = true
+	}
 }
 
 // ec2Kinds are the resources of EC2 by the beginning of their ids, where calls

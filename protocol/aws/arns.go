@@ -26,6 +26,7 @@ type arns struct {
 	given             names             // parameters that are ARNs
 	sure              map[string]bool   // those of them that are in a place for resources
 	sources           map[string]bool   // ARNs of what is only read, though the call writes
+	folds             bool              // the target may take a path for one without empty and dot segments
 	told, lost        bool              // what it is about is known; something may be missing
 }
 
@@ -119,6 +120,9 @@ func (a *arns) add(l wire.Leaf) {
 		a.give(l.Value, (candidate || cousin != "" || placed(name)) && (l.Key || len(l.Keys) == 0))
 		return
 	}
+	if other := folded(l.Value); a.folds && service == "s3" && name == "key" && candidate && other != l.Value {
+		a.extra[name].add(other)
+	}
 	switch {
 	case name == "name" && strings.ContainsAny(l.Path, ".["): // of something inside
 	case candidate:
@@ -169,18 +173,6 @@ func (a *arns) cousin(name string) string {
 	return longest
 }
 
-// placed reports whether a parameter's name says that it is for a resource.
-func placed(name string) bool {
-	for _, end := range []string{"arn", "id", "name", "identifier", "resource"} {
-		if strings.HasSuffix(name, end) || strings.HasSuffix(name, end+"s") {
-			return true
-		}
-	}
-	return false
-}
-
-func isARN(s string) bool { return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5 }
-
 func (a *arns) give(arn string, sure bool) {
 	a.given.add(arn)
 	a.sure[arn] = a.sure[arn] || sure
@@ -203,9 +195,7 @@ func (a *arns) objects(e protocol.Effects) []protocol.Object {
 		told = told || a.sure[arn] && (len(a.templates) == 0 || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) }))
 		seen[arn] = true
 	}
-	for _, t := range a.templates {
-		a.fillExtra(t, seen)
-	}
+	a.fillExtra(seen)
 	if !told || a.lost {
 		seen["arn:"+a.partition+":"+a.op.Service.SigningName+":"+a.region+":"+a.account+":*"] = true
 	}
@@ -237,26 +227,35 @@ func (a *arns) tables() []string {
 	return list
 }
 
-// fillExtra adds the ARNs that a template makes with what may stand for its
+// fillExtra adds the ARNs that templates make with what may stand for their
 // variables too.
-func (a *arns) fillExtra(t template, into map[string]bool) {
-	extra := func(name string) (list []string) {
-		for _, c := range t.names[name] {
-			list = append(list, a.extra[c].list...)
-		}
-		return list
-	}
-	for name := range t.names {
-		if len(extra(name)) == 0 {
-			continue
-		}
-		a.make(t, true, into, func(n string) []string {
-			if n == name {
-				return extra(n)
+func (a *arns) fillExtra(into map[string]bool) {
+	found := map[string]bool{}
+	for _, parts := range []bool{false, true} {
+		for _, t := range a.templates {
+			for name := range t.names {
+				if extra := a.extraOf(t, name); len(extra) > 0 {
+					a.make(t, parts, found, func(n string) []string {
+						if n == name {
+							return extra
+						}
+						return append(a.valuesOf(t, n), a.extraOf(t, n)...)
+					})
+				}
 			}
-			return append(a.valuesOf(t, n), extra(n)...)
-		})
+		}
+		if len(found) > 0 {
+			break
+		}
 	}
+	maps.Copy(into, found)
+}
+
+func (a *arns) extraOf(t template, name string) (list []string) {
+	for _, c := range t.names[name] {
+		list = append(list, a.extra[c].list...)
+	}
+	return list
 }
 
 // fill adds the ARNs that a template makes with all values of its variables.

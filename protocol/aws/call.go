@@ -201,10 +201,21 @@ func (k *call) understand() error {
 	if err := k.c.answersIn(k.name.Operation.Service, k.claim.Region); err != nil {
 		return err
 	}
-	if k.whole || streams(k.name.Operation.Input) {
+	if err := k.onePlace(); err != nil {
+		return err
+	}
+	if streams(k.name.Operation.Input) {
 		return nil
 	}
-	return k.readProven()
+	if !k.whole {
+		if err := k.readProven(); err != nil {
+			return err
+		}
+	}
+	if err := k.unpack(); err != nil {
+		return err
+	}
+	return k.readAs()
 }
 
 // notUnderstood records a call that has no name, or a body that it must not
@@ -234,13 +245,17 @@ func (e *misunderstood) Unwrap() error { return e.denied }
 // form reads the parameters of the query and ec2 wires, which the name of the
 // call is among; nil for other requests.
 func (k *call) form() (url.Values, error) {
-	if k.r.Method != http.MethodPost || !strings.HasPrefix(k.r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		return nil, nil
+	kind, _, err := mediaType(k.r.Header)
+	if k.r.Method != http.MethodPost || kind != formType {
+		return nil, nil // what it is instead is looked at when the call has a name
 	}
 	if !k.whole {
-		if err := k.readProven(); err != nil {
+		if err = k.readProven(); err != nil {
 			return nil, err
 		}
+	}
+	if err = k.unpack(); err != nil {
+		return nil, err
 	}
 	form, err := url.ParseQuery(string(k.body))
 	if err != nil {

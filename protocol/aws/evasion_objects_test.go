@@ -96,3 +96,24 @@ func TestDecoys(t *testing.T) {
 		}
 	}
 }
+
+// Some stores take a path with empty and dot segments for another one.
+func TestKeysThatStoresFold(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, mine("arn:aws:s3:::shop/mine/*"))
+	for path, status := range map[string]int{
+		"/shop/mine/a": 204, "/shop/mine/a/../b": 204, "/shop/mine//b": 204, "/shop/mine/../production": 403, "/shop/mine/%2e%2e/production": 403,
+		"/shop/mine/./../x/../production": 403, "/shop//mine/a": 403, "/shop/production": 403,
+	} {
+		resp, _ := b.do(b.signed("DELETE", path, "s3", nil, ""))
+		assert.Equal(t, status, resp.StatusCode, path)
+	}
+	for source, status := range map[string]int{
+		"/shop/mine/a": 200, "shop/mine/a": 200, "/shop/mine/../production": 403, "/shop/mine/%2e%2e/production": 403, "/shop/mine/../../vault/x": 403, "//shop/mine/a": 403,
+	} {
+		resp, _ := b.do(b.signed("PUT", "/shop/mine/copy", "s3", nil, "", "X-Amz-Copy-Source", source))
+		assert.Equal(t, status, resp.StatusCode, source)
+	}
+	resp, _ := b.do(b.signed("POST", "/shop?delete", "s3", []byte("<Delete><Object><Key>mine/../production</Key></Object></Delete>"), "", "Content-Type", "application/xml"))
+	assert.Equal(t, 403, resp.StatusCode)
+}

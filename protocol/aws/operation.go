@@ -28,6 +28,7 @@ func (k *call) operation() (protocol.Operation, error) {
 	op.Key = k.key(op.Verb)
 	k.hostLabels = map[string]string{}
 	h := head{labels: k.hostLabels, prefix: called.HostPrefix, masks: k.s.Masks(), arns: newARNs(called, k.claim.Region, k.p.config.Account), op: &op}
+	h.arns.folds = len(k.s.Target().Endpoints) == 0
 	h.text.WriteString(op.Verb)
 	body := k.body
 	if !k.whole {
