@@ -66,6 +66,9 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 	}
 	out.Header = k.r.Header.Clone()
 	out.Header.Del("Expect")
+	// No API of AWS has these; net/http would take leave from them to send a call that writes twice.
+	out.Header.Del("Idempotency-Key")
+	out.Header.Del("X-Idempotency-Key")
 	if !streams(k.name.Operation.Output) {
 		out.Header.Del("Accept-Encoding") // what is compressed cannot be masked
 	}

@@ -2,7 +2,9 @@ package aws_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,4 +49,29 @@ func TestEqualWritesInALoopSucceed(t *testing.T) {
 		require.NoError(t, b.putItem(5, "same"))
 	}
 	require.Equal(t, 4, b.cloud.count("PutItem"))
+}
+
+// A target that breaks off when it has a call may have carried it out: the
+// gateway does not send it again by itself, whatever the client says of it.
+func TestNothingIsSentTwice(t *testing.T) {
+	b := newBed(t, nil, nil)
+	b.cloud.keep("/shop/key", []byte("content"))
+	for _, r := range []*http.Request{
+		b.signed("DELETE", "/shop/key", "s3", nil, "", "Idempotency-Key", "1"),
+		b.signed("POST", "/", "dynamodb", []byte(`{"TableName":"orders"}`), "", "X-Amz-Target", "DynamoDB_20120810.DeleteTable", "Content-Type", json10, "X-Idempotency-Key", "1"),
+	} {
+		resp, text := b.do(b.signed("GET", "/shop/key", "s3", nil, "")) // there is a connection to use again
+		require.Equal(t, 200, resp.StatusCode, text)
+		var got atomic.Int32
+		b.cloud.be(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			got.Add(1)
+			panic(http.ErrAbortHandler)
+		})
+		resp, _ = b.do(r)
+		require.Equal(t, 502, resp.StatusCode)
+		require.EqualValues(t, 1, got.Load())
+		require.Equal(t, protocol.Unknown, b.last().Outcome.Result)
+		b.cloud.be(nil)
+	}
 }
