@@ -191,4 +191,4 @@ func zipOf(t *testing.T, files map[string]string) []byte {
 	return b.Bytes()
 }
 
-const tableDigest = "fde1ab5ab1b0d32f4df2bca998a889ac2b2e306f201f380c27e9bd3fbcf933cd"
+const tableDigest = "1dee9919bb1e5b2151d9c98bc95193549b05baef7d645a083d7008f817395196"

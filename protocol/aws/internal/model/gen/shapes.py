@@ -59,9 +59,13 @@ class Shapes:
 
     def part(self, ref, member):
         part = {"s": self.number(ref, member)}
-        if "locationName" in ref:
-            part["w"] = ref["locationName"]
+        if wire := self.location_name(ref):
+            part["w"] = wire
         return part
+
+    def location_name(self, ref):
+        """The name on the wire, which may stand on the shape itself."""
+        return ref.get("locationName") or self.model[ref["shape"]].get("locationName")
 
     def structure(self, row, name, shape):
         if shape.get("union"):
@@ -77,10 +81,11 @@ class Shapes:
 
     def member(self, structure, name, ref, required):
         """A member as `name|shape|flags|location|wire name|query name`."""
-        wire = ref.get("locationName", name)
+        given = self.location_name(ref)
+        wire = given or name
         query = name
         if self.ec2:
-            query = ref.get("queryName") or (wire[:1].upper() + wire[1:] if "locationName" in ref else name)
+            query = ref.get("queryName") or (wire[:1].upper() + wire[1:] if given else name)
         target = self.model[ref["shape"]]
         flags = 0
         flags |= REQUIRED if name in required else 0
