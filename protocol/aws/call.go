@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -102,6 +101,21 @@ func (k *call) serve() error {
 // prove verifies the signature. The secret is asked for before anything of the
 // body is read: only who has a session token of the gateway's gets that far.
 func (k *call) prove() error {
+	if err := k.known(); err != nil {
+		return err
+	}
+	var hash []byte
+	if k.claim.Payload == sigv4.Undeclared {
+		var err error
+		if hash, err = k.readBody(); err != nil {
+			return err
+		}
+	}
+	return k.claim.Verify(k.r, k.secret, time.Now(), hash, sigv4.Options{})
+}
+
+// known asks who has the access key, and for the secret that belongs to it.
+func (k *call) known() error {
 	ctx := k.r.Context()
 	v, err := k.c.gate.Verifier(ctx, identity.SchemeSigV4, k.claim.AccessKeyID)
 	if err != nil {
@@ -111,16 +125,8 @@ func (k *call) prove() error {
 	if !ok {
 		return fmt.Errorf("%w: the verifier for %s tells no secret", identity.ErrSchemeUnsupported, identity.SchemeSigV4)
 	}
-	if k.secret, k.who, err = signing.Secret(ctx, k.claim.SessionToken); err != nil {
-		return err
-	}
-	var hash []byte
-	if k.claim.Payload == sigv4.Undeclared {
-		if hash, err = k.readBody(); err != nil {
-			return err
-		}
-	}
-	return k.claim.Verify(k.r, k.secret, time.Now(), hash, sigv4.Options{})
+	k.secret, k.who, err = signing.Secret(ctx, k.claim.SessionToken)
+	return err
 }
 
 // readBody reads the body whole, within the bound, and returns its digest.
@@ -242,28 +248,6 @@ type misunderstood struct {
 func (e *misunderstood) Error() string { return e.message }
 func (e *misunderstood) Unwrap() error { return e.denied }
 
-// form reads the parameters of the query and ec2 wires, which the name of the
-// call is among; nil for other requests.
-func (k *call) form() (url.Values, error) {
-	kind, _, err := mediaType(k.r.Header)
-	if k.r.Method != http.MethodPost || kind != formType {
-		return nil, nil // what it is instead is looked at when the call has a name
-	}
-	if !k.whole {
-		if err = k.readProven(); err != nil {
-			return nil, err
-		}
-	}
-	if err = k.unpack(); err != nil {
-		return nil, err
-	}
-	form, err := url.ParseQuery(string(k.body))
-	if err != nil {
-		return nil, fmt.Errorf("%w: the form cannot be read", sigv4.ErrMalformed)
-	}
-	return form, nil
-}
-
 // readProven reads the body whole and compares it with what was signed.
 func (k *call) readProven() error {
 	if k.claim.Payload.Chunked() {
@@ -317,6 +301,11 @@ func (k *call) carry() error {
 		return err
 	}
 	defer func() { _ = x.End(protocol.Outcome{Result: protocol.Aborted, Text: "the gateway broke it off"}) }() // the first end counts
+	// It may have waited long.
+	if err := k.known(); err != nil {
+		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the credentials have ended meanwhile"})
+		return err
+	}
 	return k.forward(to, x, out, region)
 }
 

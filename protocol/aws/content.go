@@ -38,6 +38,28 @@ func mediaType(h http.Header) (kind, charset string, err error) {
 	return kind, strings.ToLower(parameters["charset"]), nil
 }
 
+// form reads the parameters of the query and ec2 wires, which the name of the
+// call is among; nil for other requests.
+func (k *call) form() (url.Values, error) {
+	kind, _, err := mediaType(k.r.Header)
+	if k.r.Method != http.MethodPost || kind != formType {
+		return nil, nil // what it is instead is looked at when the call has a name
+	}
+	if !k.whole {
+		if err = k.readProven(); err != nil {
+			return nil, err
+		}
+	}
+	if err = k.unpack(); err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(k.body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the form cannot be read", sigv4.ErrMalformed)
+	}
+	return form, nil
+}
+
 // readAs holds that the body, which is held whole, says that it is what it is
 // judged as. Bodies that are blobs may say anything.
 func (k *call) readAs() error {

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/identity/awskeys"
+	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
@@ -38,4 +40,24 @@ func TestApprovedForOneHost(t *testing.T) {
 	answer()
 	done.Wait()
 	require.Equal(t, []string{"scratch.s3.eu-west-1.amazonaws.com"}, b.hosts())
+}
+
+// Who is revoked while people think has nothing carried out any more.
+func TestRevokedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	people := proxytest.NewPeople("ann")
+	var issuer *awskeys.Issuer
+	b := newBed(t, issuerOf(&issuer), asking(people))
+	answer := later(people, true)
+	var done sync.WaitGroup
+	done.Go(func() {
+		resp, text := b.do(b.signed("DELETE", "/shop/key", "s3", nil, ""))
+		assert.Equal(t, 403, resp.StatusCode, text)
+	})
+	people.WaitAsked(t, 1)
+	require.NoError(t, issuer.Revoke(awskeys.Revocation{AccessKeyID: b.creds.AccessKeyID}))
+	answer()
+	done.Wait()
+	require.Empty(t, b.cloud.requests())
+	require.Equal(t, protocol.NotSent, b.operation("s3:DeleteObject").Outcome.Result)
 }
