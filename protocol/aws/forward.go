@@ -61,6 +61,10 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 		return nil, "", err
 	}
 	out.URL.Path, out.URL.RawPath, out.URL.RawQuery = k.r.URL.Path, k.r.URL.RawPath, k.r.URL.RawQuery
+	if k.c.host == "" && len(u.s.Target().Endpoints) > 0 {
+		// A client that knows AWS's own host has said it.
+		out.URL.Path, out.URL.RawPath = service.EndpointPath+out.URL.Path, service.EndpointPath+out.URL.RawPath
+	}
 	if err := k.empty(); err != nil {
 		return nil, "", err
 	}

@@ -389,6 +389,7 @@ func TestHostPrefixes(t *testing.T) {
 		{b.signedFor("GET", "http://123456789012.gw.test"+block, "", "s3", "eu-west-1", account...), "s3control:GetPublicAccessBlock", "123456789012.s3-control.eu-west-1.amazonaws.com" + block},
 		{b.signedFor("GET", "http://gw.test"+block, "", "s3", "eu-west-1", account...), "s3control:GetPublicAccessBlock", "123456789012.s3-control.eu-west-1.amazonaws.com" + block},
 		{b.signedFor("GET", "http://123456789012.gw.test"+block, "", "s3", "eu-west-1"), "s3:GetObject", "s3.eu-west-1.amazonaws.com/123456789012" + block},
+		{b.signedFor("GET", "http://gw.test/tiles/raster.satellite/1/0/0", "", "geo-maps", "eu-west-1"), "geo-maps:GetTile", "maps.geo.eu-west-1.amazonaws.com/v2/tiles/raster.satellite/1/0/0"},
 		{b.signedFor("GET", "http://dotted.shop.gw.test/k", "", "s3", "eu-west-1"), "s3:GetObject", "s3.eu-west-1.amazonaws.com/dotted.shop/k"},
 	} {
 		_, body := send(t, &http.Client{Transport: transport}, one.r)
