@@ -316,9 +316,10 @@ func writes(e protocol.Effects) bool { return e&^protocol.Read != 0 }
 var errRepeated = errors.New("this signature was used for a call before; sign the call anew")
 
 // drained reads what the client still sends of a body, so that it reads the
-// answer; a client that waits for "100 Continue" sends nothing.
+// answer; a client that waits for "100 Continue" sends nothing. By HTTP/2 the
+// two do not get in each other's way, and clients stop sending by themselves.
 func (k *call) drained() {
-	if k.whole || k.r.Body == nil || k.r.ContentLength == 0 || strings.EqualFold(k.r.Header.Get("Expect"), "100-continue") {
+	if k.r.ProtoMajor != 1 || k.whole || k.r.Body == nil || k.r.ContentLength == 0 || strings.EqualFold(k.r.Header.Get("Expect"), "100-continue") {
 		return
 	}
 	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(drainTime))
