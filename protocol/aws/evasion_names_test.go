@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,4 +50,36 @@ func TestTwoNames(t *testing.T) {
 	for _, r := range b.cloud.requests() {
 		assert.Fail(t, "it was forwarded", "%s %s %s %s", r.method, r.path, r.header, r.body)
 	}
+}
+
+// What a client signs for stands in ARNs: it cannot be half of another one.
+func TestRegionIsOneWord(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, mine("arn:aws:sqs:eu-west-1:123456789012:mine-*"))
+	b.cloud.always("application/json", "{}")
+	for region, status := range map[string]int{"eu-west-1": 200, "eu-west-1:123456789012:mine-x": 403, "eu-west-1:123456789012:mine-@": 403, "": 403} {
+		queue := "mine-q"
+		if status != 200 {
+			queue = "production"
+		}
+		r := b.signedFor("POST", b.url()+"/", `{"QueueUrl":"http://q/123456789012/`+queue+`"}`, "sqs", region, "X-Amz-Target", "AmazonSQS.PurgeQueue", "Content-Type", json10)
+		resp, body := b.do(r)
+		assert.Equal(t, status == 200, resp.StatusCode == 200, "%q: %s", region, body)
+	}
+	assert.Len(t, b.cloud.requests(), 1)
+}
+
+// Some servers take an underscore in a header's name for a hyphen.
+func TestHeadersInOtherLetters(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, nil)
+	resp, body := b.do(b.signed("PUT", "/shop/key", "s3", []byte("x"), "",
+		"X_Amz_Copy_Source", "/vault/key", "X_HTTP_Method_Override", "DELETE", "X-Amz_Acl", "public-read", "Content_Length", "0", "Transfer_Encoding", "chunked",
+		"X-Amz-Meta-My_Name", "kept", "My_Own", "dropped"))
+	assert.Equal(t, 200, resp.StatusCode, body)
+	got := b.cloud.requests()[0].header
+	for name := range got {
+		assert.True(t, name == "X-Amz-Meta-My_name" || !strings.Contains(name, "_"), name)
+	}
+	assert.Equal(t, "kept", got.Get("X-Amz-Meta-My_Name"))
 }

@@ -259,6 +259,9 @@ func (c *Claim) set(credential, signed, signature, token string) error {
 			return fmt.Errorf("%w: Credential has an empty part, or one with odd characters", ErrMalformed)
 		}
 	}
+	if !isUnreserved(parts[2]) || !isUnreserved(parts[3]) { // they stand in ARNs, whose parts a colon divides
+		return fmt.Errorf("%w: Credential has a region or a service with odd characters", ErrMalformed)
+	}
 	c.AccessKeyID, c.Date, c.Region, c.Service = parts[0], parts[1], parts[2], parts[3]
 	if c.Date != c.Time.Format(dateFormat) {
 		return fmt.Errorf("%w: the day in Credential is not that of X-Amz-Date", ErrMalformed)

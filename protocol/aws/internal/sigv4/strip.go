@@ -18,7 +18,8 @@ var stripped = map[string]bool{
 	"x-method-override": true, "x-original-url": true, "x-rewrite-url": true,
 }
 
-// Strip removes from a request all that authenticates it, all hop-by-hop headers, and what proxies add. Of a
+// Strip removes from a request all that authenticates it, all hop-by-hop headers, what proxies add, and names with
+// underscores. Of a
 // presigned request to S3 it turns the other x-amz-* parameters of the query into the headers that they stand for;
 // so the request must be judged after it, as it then is. The request must be one that [Parse] has taken.
 func Strip(r *http.Request) {
@@ -29,12 +30,18 @@ func Strip(r *http.Request) {
 	}
 	for name := range r.Header {
 		lower := strings.ToLower(name)
-		if stripped[lower] || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-") {
+		if stripped[lower] || underscored(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-") {
 			delete(r.Header, name)
 		}
 	}
 	r.Trailer = nil
 	stripQuery(r)
+}
+
+// underscored is true for names that some servers take for others: with an underscore in place of a hyphen. Of an
+// object's own metadata none is another's.
+func underscored(lower string) bool {
+	return strings.Contains(lower, "_") && !strings.HasPrefix(lower, "x-amz-meta-")
 }
 
 func stripQuery(r *http.Request) {
