@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/approve"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/aws"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
@@ -228,17 +229,17 @@ func TestProgramsWait(t *testing.T) {
 	}
 	b := newBed(t, nil, func(p *proxy.Builder) *proxy.Builder {
 		return p.Approve([]approve.Rule{{Name: "ask", Verdict: protocol.Ask, Verbs: []string{"*:Delete*"}}, {Name: "all", Verdict: protocol.Allow}}, people)
-	})
+	}, func(p *aws.Plugin) { p.TellEvery(1500 * time.Millisecond) })
 	b.cloud.amazon()
 	b.cloud.objects["/shop/k"] = []byte("x")
-	hold = 6500 * time.Millisecond // the gateway says that it is there every five seconds
+	hold = 3200 * time.Millisecond // longer than the client's patience, which the gateway's words renew
 	people.Next(answer)
-	_, stderr, err := b.cli("aws $E --cli-read-timeout 6 s3 rm s3://shop/k")
+	_, stderr, err := b.cli("aws $E --cli-read-timeout 2 s3 rm s3://shop/k", "AWS_MAX_ATTEMPTS=1")
 	require.NoError(t, err, stderr)
 	assert.Nil(t, b.cloud.object("/shop/k"))
 	b.operation("s3:DeleteObject")
 
-	hold = 1500 * time.Millisecond
+	hold = 1200 * time.Millisecond // it hears nothing, and sends the call again
 	people.Next(answer)
 	_, stderr, err = b.cli("aws $E --cli-read-timeout 1 dynamodb delete-table --table-name orders")
 	require.NoError(t, err, stderr)
