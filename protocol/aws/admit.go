@@ -95,7 +95,7 @@ func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
 		case mine:
 			if writes(op.Effects) {
 				// A retry that has joined did not use up its signature before.
-				k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{}))
+				k.first()
 			}
 			return w.x, nil
 		case late, bytes.Equal(w.by, k.claim.Signature):
@@ -103,6 +103,12 @@ func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
 		}
 		// Another request took it: this one is a call of its own.
 	}
+}
+
+// first reports whether the call's signature is new.
+func (k *call) first() bool {
+	p := k.who.Principal
+	return k.p.guard.First(p.Issuer+"\x00"+p.Subject, k.claim.Signature, k.claim.Until(sigv4.Options{}))
 }
 
 // repeated records a call whose signature was used before as one that is
@@ -148,7 +154,7 @@ func (k *call) wait(op protocol.Operation) (*waiting, error) {
 		return w, nil
 	}
 	if writes(op.Effects) && !k.signed {
-		if !k.p.guard.First(k.claim.Signature, k.claim.Until(sigv4.Options{})) {
+		if !k.first() {
 			return nil, errRepeated
 		}
 		k.signed = true

@@ -17,18 +17,29 @@ type Guard struct {
 	Size int
 
 	mu      sync.Mutex
-	buckets map[int64]map[seen]struct{} // by the minute in which they end
+	buckets map[int64]*bucket // by the minute in which they end
 	count   int
+	owned   map[string]int
 	swept   int64
 }
+
+// bucket has the signatures that end in one minute, and how many are whose.
+type bucket struct {
+	seen  map[seen]struct{}
+	owned map[string]int
+}
+
+// share is the part of a guard's room that one owner may fill: who makes calls without end stops itself, not others.
+const share = 4
 
 // seen is half of a signature: enough to tell signatures apart that only the holders of secrets can make.
 type seen [2]uint64
 
 // First reports whether this signature is new, and remembers it until then; until must be that of [Claim.Until], the
 // same each time the signature comes. It is false for what has ended already, and for everything new while the guard
-// is full: then such calls fail until signatures have ended, rather than pass unguarded.
-func (g *Guard) First(signature []byte, until time.Time) bool {
+// is full, or a quarter of it is the owner's: then such calls fail until signatures have ended, rather than pass
+// unguarded. An empty owner may fill all of it.
+func (g *Guard) First(owner string, signature []byte, until time.Time) bool {
 	if len(signature) < 16 {
 		return false
 	}
@@ -40,25 +51,29 @@ func (g *Guard) First(signature []byte, until time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sweep(minute(now))
-	bucket := g.buckets[minute(until)]
-	if _, known := bucket[key]; known {
-		return false
+	b := g.buckets[minute(until)]
+	if b != nil {
+		if _, known := b.seen[key]; known {
+			return false
+		}
 	}
 	size := g.Size
 	if size <= 0 {
 		size = DefaultGuardSize
 	}
-	if g.count >= size {
+	if g.count >= size || owner != "" && g.owned[owner] >= max(1, size/share) {
 		return false
 	}
-	if bucket == nil {
-		bucket = map[seen]struct{}{}
+	if b == nil {
+		b = &bucket{map[seen]struct{}{}, map[string]int{}}
 		if g.buckets == nil {
-			g.buckets = map[int64]map[seen]struct{}{}
+			g.buckets, g.owned = map[int64]*bucket{}, map[string]int{}
 		}
-		g.buckets[minute(until)] = bucket
+		g.buckets[minute(until)] = b
 	}
-	bucket[key] = struct{}{}
+	b.seen[key] = struct{}{}
+	b.owned[owner]++
+	g.owned[owner]++
 	g.count++
 	return true
 }
@@ -69,11 +84,17 @@ func (g *Guard) sweep(now int64) {
 		return
 	}
 	g.swept = now
-	for end, bucket := range g.buckets {
-		if end < now {
-			g.count -= len(bucket)
-			delete(g.buckets, end)
+	for end, b := range g.buckets {
+		if end >= now {
+			continue
 		}
+		g.count -= len(b.seen)
+		for owner, n := range b.owned {
+			if g.owned[owner] -= n; g.owned[owner] == 0 {
+				delete(g.owned, owner)
+			}
+		}
+		delete(g.buckets, end)
 	}
 }
 
