@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -229,4 +230,40 @@ func TestSignInNonsense(t *testing.T) {
 	assert.Equal(t, 405, status)
 	assert.Empty(t, b.cloud.requests())
 	assert.Empty(t, b.Record.Operations())
+}
+
+// TLS proves nobody: what is inside is looked at as closely.
+func TestHostileInsideTLS(t *testing.T) {
+	t.Parallel()
+	b := newProxyBed(t, nil)
+	var all sync.WaitGroup
+	for protocol, noise := range map[string][]string{
+		"http/1.1": {"\x00\x01\x02\x03\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n", "\x16\x03\x01\x00\x05hello\r\n\r\n"},
+		"h2":       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\x04\x00\x00\x00\x00\x00" + strings.Repeat("\xff", 1000), "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n"},
+	} {
+		for _, text := range noise {
+			all.Go(func() {
+				conn, err := tls.Dial("tcp", b.at, &tls.Config{RootCAs: b.roots, ServerName: "127.0.0.1", NextProtos: []string{protocol}})
+				if !assert.NoError(t, err) {
+					return
+				}
+				defer conn.Close()
+				_, _ = io.WriteString(conn, text)
+				_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+				answer, err := io.ReadAll(conn)
+				assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "%s %q: the gateway hangs up", protocol, text)
+				assert.NotContains(t, string(answer), " 200 ", "%s %q", protocol, text)
+			})
+		}
+	}
+	all.Wait()
+
+	// HTTP/2 has a CONNECT of its own, which this is no proxy for.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: b.roots}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Scheme: "https", Host: b.at, Opaque: "sts.amazonaws.com:443"}, Host: "sts.amazonaws.com:443", Header: http.Header{}, Body: io.NopCloser(strings.NewReader("hello"))}
+	status, _ := send(t, &http.Client{Transport: transport, Timeout: 10 * time.Second}, r.WithContext(t.Context()))
+	assert.Equal(t, 403, status)
+	assert.Empty(t, b.amazon.requests())
+	assert.Empty(t, b.dialled)
 }
