@@ -61,6 +61,8 @@ func TestMarks(t *testing.T) {
 		"sts AssumeRole", "sts GetSessionToken", "sts AssumeRoot", "iam CreateAccessKey", "iam UpdateLoginProfile",
 		"s3 CreateSession", "sso GetRoleCredentials", "cognito-identity GetCredentialsForIdentity",
 		"ecr GetAuthorizationToken", "ssm StartSession", "redshift GetClusterCredentials", "eks-auth AssumeRoleForPodIdentity",
+		"athena GetResourceDashboard", "datazone GetIamPortalLoginUrl", "finspace GetKxConnectionString", "finspace-data ResetUserPassword",
+		"iot RegisterCertificateWithoutCA", "rolesanywhere CreateTrustAnchor", "transfer ImportSshPublicKey",
 	} {
 		service, op, _ := strings.Cut(name, " ")
 		assert.True(t, operation(t, service, op).HandsOut, name)

@@ -191,4 +191,4 @@ func zipOf(t *testing.T, files map[string]string) []byte {
 	return b.Bytes()
 }
 
-const tableDigest = "1dee9919bb1e5b2151d9c98bc95193549b05baef7d645a083d7008f817395196"
+const tableDigest = "b90929b2003f433201a509d82602d6f7c62fb01845e98173f120a47d6ca54dc7"
