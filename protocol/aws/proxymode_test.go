@@ -287,7 +287,7 @@ func (b *proxyBed) tunnel(host string, h2 bool) *http.Client {
 		return c, c.HandshakeContext(ctx)
 	}}
 	b.t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second} // less than a call may hang
 }
 
 func send(t testing.TB, c *http.Client, r *http.Request) (int, string) {
