@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -116,4 +117,28 @@ func TestKeysThatStoresFold(t *testing.T) {
 	}
 	resp, _ := b.do(b.signed("POST", "/shop?delete", "s3", []byte("<Delete><Object><Key>mine/../production</Key></Object></Delete>"), "", "Content-Type", "application/xml"))
 	assert.Equal(t, 403, resp.StatusCode)
+}
+
+// Whoever asks people about what destroys is not passed by for want of a word.
+func TestWhatDestroys(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, func(p *proxy.Builder) *proxy.Builder {
+		return p.Approve([]approve.Rule{
+			{Name: "all", Verdict: protocol.Allow}, {Name: "nothing is lost", Verdict: protocol.Deny, Effects: protocol.Destroy},
+		})
+	})
+	b.cloud.always("application/json", "{}")
+	for _, r := range []*http.Request{
+		b.signed("POST", "/", "organizations", []byte(`{"AccountId":"123456789012"}`), "", "X-Amz-Target", "AWSOrganizationsV20161128.CloseAccount", "Content-Type", "application/x-amz-json-1.1"),
+		b.signed("PUT", "/shop?lifecycle", "s3", []byte(`<LifecycleConfiguration><Rule><Status>Enabled</Status><Prefix></Prefix><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>`), ""),
+		b.signed("POST", "/", "logs", []byte(`{"logGroupName":"audit","retentionInDays":1}`), "", "X-Amz-Target", "Logs_20140328.PutRetentionPolicy", "Content-Type", "application/x-amz-json-1.1"),
+		b.signed("POST", "/", "kinesis", []byte(`{"StreamName":"audit","RetentionPeriodHours":24}`), "", "X-Amz-Target", "Kinesis_20131202.DecreaseStreamRetentionPeriod", "Content-Type", "application/x-amz-json-1.1"),
+		b.signed("POST", "/", "cognito-idp", []byte(`{"UserPoolId":"eu-west-1_x","Username":"ada"}`), "", "X-Amz-Target", "AWSCognitoIdentityProviderService.AdminDeleteUser", "Content-Type", "application/x-amz-json-1.1"),
+		b.signed("POST", "/", "ec2", []byte("Action=DetachVolume&Version=2016-11-15&VolumeId=vol-1"), "", "Content-Type", "application/x-www-form-urlencoded"),
+		b.signed("POST", "/", "rds", []byte("Action=BacktrackDBCluster&Version=2014-10-31&DBClusterIdentifier=c1&BacktrackTo=2024-01-01T00:00:00Z"), "", "Content-Type", "application/x-www-form-urlencoded"),
+	} {
+		resp, _ := b.do(r)
+		assert.Equal(t, 403, resp.StatusCode, r.Header.Get("X-Amz-Target")+r.URL.RawQuery)
+	}
+	assert.Empty(t, b.cloud.requests())
 }

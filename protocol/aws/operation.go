@@ -108,8 +108,12 @@ func effects(op *model.Operation) protocol.Effects {
 		e = protocol.Write
 	}
 	if e.Has(protocol.Write) {
+		name := op.Name
+		for _, many := range []string{"Admin", "Batch", "Bulk"} {
+			name = strings.TrimPrefix(name, many)
+		}
 		for _, word := range destroying {
-			if strings.HasPrefix(op.Name, word) {
+			if strings.HasPrefix(name, word) {
 				e |= protocol.Destroy
 			}
 		}
@@ -126,8 +130,11 @@ func effects(op *model.Operation) protocol.Effects {
 // destroying are what names of operations begin with that take away what was
 // there, or stop it.
 var destroying = []string{
-	"Abort", "BatchDelete", "BulkDelete", "Cancel", "Delete", "Deregister", "Destroy", "Disable", "Disassociate", "Drop", "Empty", "Expire",
-	"Force", "Purge", "Reboot", "Release", "Remove", "Reset", "Revoke", "ScheduleKeyDeletion", "Shutdown", "Stop", "Terminate",
+	"Abort", "Backtrack", "Cancel", "Close", "Deactivate", "Decrease", "Delete",
+	"Deprovision", "Deregister", "Destroy", "Detach", "Disable", "Disassociate", "Discard", "Dispose", "Dissociate", "Drop", "Empty", "Evict",
+	"Expire", "Flush", "Force", "Leave", "Purge", "PutBucketLifecycle", "PutLifecyclePolicy", "PutRetentionPolicy", "Reboot", "Rebuild",
+	"Release", "Remove", "Reset", "Retire", "Revoke", "ScheduleKeyDeletion", "Shutdown", "Stop", "Terminate", "Undeploy", "Unsubscribe",
+	"Withdraw",
 }
 
 // head gathers what an operation shows.

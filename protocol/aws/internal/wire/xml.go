@@ -75,7 +75,10 @@ func (x *xmlScan) prolog() (bool, error) {
 
 // utf8Declared reports whether an XML declaration allows for reading UTF-8.
 func utf8Declared(d []byte) bool {
-	_, value, found := strings.Cut(strings.ToLower(string(d)), "encoding")
+	before, value, found := strings.Cut(strings.ToLower(string(d)), "encoding")
+	if strings.Contains(value, "encoding") || strings.Count(before, "'")%2+strings.Count(before, `"`)%2 > 0 {
+		return false
+	}
 	value = strings.Trim(value, " \t\r\n=\"'")
 	return !found || strings.HasPrefix(value, "utf-8") || strings.HasPrefix(value, "us-ascii")
 }

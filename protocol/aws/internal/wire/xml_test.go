@@ -49,7 +49,7 @@ func TestXMLRefuses(t *testing.T) {
 	for _, body := range []string{
 		"x", "<", "<R", "<R>", "<R></S>", "<R></R><R/>", "<R></R>x", "<R a></R>", "<R a=1/>", "<R a='1' a='2'/>", "<R a='<'/>", "<1/>", "< R/>",
 		"<!DOCTYPE x [<!ENTITY a 'b'>]><R>&a;</R>", "<R><Name>&a;</Name></R>", "<R><Name>&amp</Name></R>", "<R><Name>&#0;</Name></R>", "<R><Name>&#xd800;</Name></R>",
-		"<R><Name>\x01</Name></R>", "<R>\xff</R>", "<?xml version='1.0' encoding='UTF-16'?><R/>", "<?xml version='1.0' encoding='ISO-8859-1'?><R/>",
+		"<R><Name>\x01</Name></R>", "<R>\xff</R>", "<?xml version='1.0' encoding='UTF-16'?><R/>", "<?xml version='1.0' standalone='encoding=utf-8' encoding='UTF-7'?><R/>", `<?xml version="1.0 encoding='utf-8'" encoding="UTF-7"?><R/>`, "<?xml version='1.0' encoding='ISO-8859-1'?><R/>",
 		"<R><![CDATA[x</R>", "<R><!-- </R>", "<R><!--></R>", "<R><?php ?></R>", "<R><!x></R>", "<R><Labels>x</Labels>", "<R><Labels><entry>x</entry></Labels></R>",
 		"<R><Labels><entry><key><x/></key></entry></Labels></R>", "<R><Name>a<!-- -->b</Name></R>", "<R><Labels><entry><key>a<!-- -->b</key></entry></Labels></R>",
 		strings.Repeat("<Next>", 1<<16), strings.Repeat("<Next>", MaxDepth+3) + strings.Repeat("</Next>", MaxDepth+3),
