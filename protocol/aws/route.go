@@ -45,9 +45,10 @@ func (p *Plugin) routeOf(c *connection, r *http.Request) route {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	for _, own := range p.config.Hosts {
-		if below, ok := strings.CutSuffix(host, "."+own); ok && below != "" {
-			to.below = below
+	longest := ""
+	for _, own := range p.config.Hosts { // one may be below another
+		if below, ok := strings.CutSuffix("."+host, "."+own); ok && len(own) > len(longest) {
+			longest, to.below = own, strings.TrimPrefix(below, ".")
 		}
 	}
 	return to
