@@ -243,38 +243,47 @@ func TestBrokenStreams(t *testing.T) {
 	})
 }
 
-// A client that sends slowly hears of a denial before it is done.
+// A client that sends slowly hears of a denial before it is done, and is not
+// cut off; so it hears of the target's.
 func TestDeniedWhileItSends(t *testing.T) {
-	b := newBed(t, nil, func(p *proxy.Builder) *proxy.Builder {
-		return p.Approve([]approve.Rule{{Name: "frozen", Verdict: protocol.Deny}})
-	})
-	r := b.signed("PUT", "/shop/key", "s3", nil, "UNSIGNED-PAYLOAD")
-	r.ContentLength = 5_000_000
-	b.sign(r, "s3", "UNSIGNED-PAYLOAD", nil)
-	conn, err := net.Dial("tcp", b.Addr())
-	require.NoError(t, err)
-	defer conn.Close()
-	fmt.Fprintf(conn, "PUT /shop/key HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000000\r\n", r.Host)
-	_ = r.Header.Write(conn)
-	fmt.Fprintf(conn, "\r\n%s", make([]byte, 100_000))
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	in := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(in, r)
-	require.NoError(t, err)
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, 403, resp.StatusCode)
-	require.Contains(t, string(text), "frozen")
-	// One that reads only when it has sent all of it is not cut off.
-	_, err = conn.Write(make([]byte, 4_900_000))
-	require.NoError(t, err)
-	again := b.signed("GET", "/shop/key", "s3", nil, "")
-	fmt.Fprintf(conn, "GET /shop/key HTTP/1.1\r\nHost: %s\r\n", r.Host)
-	_ = again.Header.Write(conn)
-	fmt.Fprint(conn, "\r\n")
-	resp, err = http.ReadResponse(in, again)
-	require.NoError(t, err)
-	resp.Body.Close()
-	require.Equal(t, 403, resp.StatusCode)
-	require.Empty(t, b.cloud.requests())
+	for name, rule := range map[string]protocol.Verdict{"by a rule": protocol.Deny, "by the target": protocol.Allow} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, nil, func(p *proxy.Builder) *proxy.Builder {
+				return p.Approve([]approve.Rule{{Name: "frozen", Verdict: rule}})
+			})
+			b.cloud.be(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/xml")
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, `<Error><Code>AccessDenied</Code><Message>frozen there</Message></Error>`)
+			})
+			r := b.signed("PUT", "/shop/key", "s3", nil, "UNSIGNED-PAYLOAD")
+			r.ContentLength = 5_000_000
+			b.sign(r, "s3", "UNSIGNED-PAYLOAD", nil)
+			conn, err := net.Dial("tcp", b.Addr())
+			require.NoError(t, err)
+			defer conn.Close()
+			fmt.Fprintf(conn, "PUT /shop/key HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000000\r\n", r.Host)
+			_ = r.Header.Write(conn)
+			fmt.Fprintf(conn, "\r\n%s", make([]byte, 100_000))
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			in := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(in, r)
+			require.NoError(t, err)
+			text, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, 403, resp.StatusCode)
+			require.Contains(t, string(text), "frozen")
+			_, err = conn.Write(make([]byte, 4_900_000))
+			require.NoError(t, err)
+			again := b.signed("GET", "/shop/key", "s3", nil, "")
+			fmt.Fprintf(conn, "GET /shop/key HTTP/1.1\r\nHost: %s\r\n", r.Host)
+			_ = again.Header.Write(conn)
+			fmt.Fprint(conn, "\r\n")
+			resp, err = http.ReadResponse(in, again)
+			require.NoError(t, err)
+			resp.Body.Close()
+			require.Equal(t, 403, resp.StatusCode)
+			require.Empty(t, b.cloud.requests())
+		})
+	}
 }
