@@ -86,7 +86,7 @@ func (c *cloud) bucket(w http.ResponseWriter, r *http.Request, body []byte, part
 			whole = append(whole, parts[key][n]...)
 		}
 		c.objects[key] = whole
-		text = `<CompleteMultipartUploadResult><ETag>"u1-1"</ETag></CompleteMultipartUploadResult>`
+		text = `<CompleteMultipartUploadResult><Bucket>shop</Bucket><ETag>"u1-1"</ETag></CompleteMultipartUploadResult>`
 	case r.Method == http.MethodPost && q.Has("delete"):
 		var del struct {
 			Keys []string `xml:"Object>Key"`
