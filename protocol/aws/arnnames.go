@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/sts"
+	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
 // aliases are the parameters that stand for variables of other names, which no
@@ -153,9 +154,34 @@ func (a *arns) special(service, name, value string, sure bool) bool {
 	return true
 }
 
+// aside takes in what a call is about besides: all that a tag picks, things in
+// another account, and roles by their bare names.
+func (a *arns) aside(service, name string, l wire.Leaf) {
+	of := func(kind string) {
+		if !isARN(l.Value) {
+			a.give("arn:"+a.partition+":iam::"+a.account+":"+kind+"/"+l.Value, false)
+		}
+	}
+	switch name {
+	case "accountid", "registryid", "catalogid", "awsaccountid", "resourceowneraccountid", "queueownerawsaccountid":
+		a.lost = a.lost || a.account != "" && l.Value != a.account && sts.ValidAccount(l.Value)
+	case "iaminstanceprofile", "jobflowrole":
+		of("instance-profile")
+	case "servicerole", "iamrole", "autoscalingrole":
+		of("role")
+	case "name":
+		if strings.HasSuffix(l.Path, "IamInstanceProfile.Name") {
+			of("instance-profile")
+		}
+	}
+	for _, prefix := range []string{"Targets[", "TargetMaps[", "TargetLocations["} {
+		a.lost = a.lost || service == "ssm" && strings.HasPrefix(l.Path, prefix)
+	}
+}
+
 // placed reports whether a parameter's name says that it is for a resource.
 func placed(name string) bool {
-	for _, end := range []string{"arn", "id", "name", "identifier", "resource"} {
+	for _, end := range []string{"arn", "arnlist", "id", "name", "identifier", "resource"} {
 		if strings.HasSuffix(name, end) || strings.HasSuffix(name, end+"s") {
 			return true
 		}

@@ -109,6 +109,9 @@ func (a *arns) add(l wire.Leaf) {
 	}
 	_, candidate := a.values[name]
 	cousin := a.cousin(name)
+	if !candidate {
+		a.aside(service, name, l)
+	}
 	if len(l.Value) > maxName || l.Sensitive {
 		a.lost = a.lost || candidate || cousin != "" || len(l.Value) > maxName && special(service, name)
 		return

@@ -82,3 +82,26 @@ func TestBucketOfTheHost(t *testing.T) {
 	}
 	assert.Contains(t, objects, "arn arn:aws:s3:eu-west-1:123456789012:accesspoint/dev-prod")
 }
+
+// The account in the host's name is the one that was judged.
+func TestHostLabelIsTheParameter(t *testing.T) {
+	t.Parallel()
+	b := newProxyBed(t, nil)
+	body := `<CreateAccessPointRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Bucket>shop</Bucket><AccountId>999999999999</AccountId></CreateAccessPointRequest>`
+	resp, said := b.do(b.signedFor("PUT", "http://"+b.at+"/v20180820/accesspoint/mine", body, "s3", "eu-west-1", "X-Amz-Account-Id", "123456789012"))
+	require.Equal(t, 200, resp.StatusCode, said)
+	assert.Equal(t, []string{"123456789012.s3-control.eu-west-1.amazonaws.com"}, b.hosts())
+}
+
+func TestHostIsOfTheParametersAccount(t *testing.T) {
+	t.Parallel()
+	b := newProxyBed(t, nil)
+	ask := func(host, account string) int {
+		status, _ := send(t, b.tunnel(host, false), b.signedFor("DELETE", "https://"+host+"/v20180820/accesspoint/mine", "", "s3", "eu-west-1", "X-Amz-Account-Id", account))
+		return status
+	}
+	assert.Equal(t, 204, ask("123456789012.s3-control.eu-west-1.amazonaws.com", "123456789012"))
+	assert.Equal(t, 204, ask("s3-control.eu-west-1.amazonaws.com", "123456789012"))
+	assert.Equal(t, 400, ask("999999999999.s3-control.eu-west-1.amazonaws.com", "123456789012"))
+	assert.Len(t, b.hosts(), 2)
+}

@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -141,4 +142,49 @@ func TestWhatDestroys(t *testing.T) {
 		assert.Equal(t, 403, resp.StatusCode, r.Header.Get("X-Amz-Target")+r.URL.RawQuery)
 	}
 	assert.Empty(t, b.cloud.requests())
+}
+
+// What is meant by a tag, by a role's bare name or in another account is among
+// the objects, or the whole service is.
+func TestMeansOtherThings(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil, mine(
+		"arn:aws:ssm:eu-west-1:*:document/AWS-RunShellScript", "arn:aws:ssm:eu-west-1:123456789012:managed-instance/i-0a", "arn:aws:ec2:eu-west-1:123456789012:instance/i-0a",
+		"arn:aws:ec2:eu-west-1::image/ami-1", "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1", "arn:aws:ecr:eu-west-1:123456789012:repository/mine",
+		"arn:aws:iam::123456789012:instance-profile/small", "arn:aws:elasticmapreduce:*", "arn:aws:iam::123456789012:role/emr", "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine",
+	))
+	b.cloud.always("application/json", "{}")
+	run := "Action=RunInstances&Version=2016-11-15&ImageId=ami-1&MinCount=1&MaxCount=1&SubnetId=subnet-1"
+	form := func(body string) *http.Request {
+		return b.signed("POST", "/", "ec2", []byte(body), "", "Content-Type", "application/x-www-form-urlencoded")
+	}
+	awsJSON := func(service, target, body string) *http.Request {
+		return b.signed("POST", "/", service, []byte(body), "", "X-Amz-Target", target, "Content-Type", "application/x-amz-json-1.1")
+	}
+	const send, repository, flow = "AmazonSSM.SendCommand", "AmazonEC2ContainerRegistry_V20150921.DeleteRepository", "ElasticMapReduce.RunJobFlow"
+	for r, status := range map[*http.Request]int{
+		awsJSON("ssm", send, `{"DocumentName":"AWS-RunShellScript","InstanceIds":["i-0a"]}`):                                            200,
+		awsJSON("ssm", send, `{"DocumentName":"AWS-RunShellScript","Targets":[{"Key":"InstanceIds","Values":["i-0b"]}]}`):               403,
+		awsJSON("ssm", send, `{"DocumentName":"AWS-RunShellScript","InstanceIds":["i-0a"],"Targets":[{"Key":"tag:a","Values":["b"]}]}`): 403,
+		form(run): 200,
+		form(run + "&IamInstanceProfile.Name=small"):                                                         200,
+		form(run + "&IamInstanceProfile.Name=admin"):                                                         403,
+		form(run + "&IamInstanceProfile.Arn=arn:aws:iam::123456789012:instance-profile/admin"):               403,
+		awsJSON("ecr", repository, `{"repositoryName":"mine"}`):                                              200,
+		awsJSON("ecr", repository, `{"repositoryName":"mine","registryId":"123456789012"}`):                  200,
+		awsJSON("ecr", repository, `{"repositoryName":"mine","registryId":"999999999999"}`):                  403,
+		awsJSON("elasticmapreduce", flow, `{"Name":"x","Instances":{},"ServiceRole":"emr"}`):                 200,
+		awsJSON("elasticmapreduce", flow, `{"Name":"x","Instances":{},"ServiceRole":"admin"}`):               403,
+		b.signed("DELETE", "/v20180820/accesspoint/mine", "s3", nil, "", "X-Amz-Account-Id", "123456789012"): 200,
+		b.signed("DELETE", "/v20180820/accesspoint/mine", "s3", nil, "", "X-Amz-Account-Id", "999999999999"): 403,
+	} {
+		body := ""
+		if r.GetBody != nil {
+			c, _ := r.GetBody()
+			text, _ := io.ReadAll(c)
+			body = string(text)
+		}
+		resp, said := b.do(r)
+		assert.Equal(t, status, resp.StatusCode, "%s %s %s: %s", r.URL.Path, r.Header.Get("X-Amz-Account-Id"), body, said)
+	}
 }

@@ -48,6 +48,9 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 	}
 	if k.c.host != "" && len(u.s.Target().Endpoints) > 0 {
 		// In proxy mode the client has chosen, among AWS's hosts.
+		if own := k.name.Host.Prefix; own != "" && k.name.Operation.HostPrefix == "{AccountId}." && own+"." != k.hostPrefix() {
+			return nil, "", fmt.Errorf("%w: the host is of another account than the call", sigv4.ErrMalformed)
+		}
 		at, region = "https://"+k.c.host, k.claim.Region
 	} else if prefix := k.hostPrefix(); prefix != "" && len(u.s.Target().Endpoints) > 0 {
 		scheme, host, _ := strings.Cut(at, "://")

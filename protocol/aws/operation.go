@@ -158,7 +158,7 @@ func (h *head) remark(format string, args ...any) {
 // add takes in one leaf of the request.
 func (h *head) add(l wire.Leaf) error {
 	h.arns.add(l)
-	if h.prefix != "" && l.Path == l.Name && strings.Contains(h.prefix, "{"+l.Name+"}") {
+	if h.prefix != "" && l.Shape != nil && l.Path == l.Name && strings.Contains(h.prefix, "{"+l.Name+"}") {
 		h.labels[l.Name] = l.Value
 	}
 	h.deletes = h.deletes || h.op.Effects.Has(protocol.Write) && (strings.Contains(l.Path, "].DeleteRequest.") || strings.Contains(l.Path, "].Delete.") ||
