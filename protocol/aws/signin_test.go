@@ -299,6 +299,8 @@ func TestPlaintext(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		require.NoError(t, resp.Body.Close())
 		assert.Contains(t, string(body), "use https")
+		answer := raw(t, far.Addr().String(), "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: sts.amazonaws.com:443\r\n\r\n")
+		assert.Contains(t, answer, "HTTP/1.1 405 ", "a tunnel would bring TLS of its own")
 	}
 }
 
