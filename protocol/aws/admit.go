@@ -196,6 +196,7 @@ func (w *waiting) take(k *call) (mine, late bool) {
 	defer w.room.mu.Unlock()
 	last := w.visitors[len(w.visitors)-1]
 	if k != last && k.silent() {
+		w.without(k) // the latest may leave as well
 		return false, true
 	}
 	if w.taken {
@@ -211,7 +212,7 @@ func (w *waiting) take(k *call) (mine, late bool) {
 func (w *waiting) leave(k *call, patience time.Duration) {
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
-	w.visitors = slices.DeleteFunc(w.visitors, func(o *call) bool { return o == k })
+	w.without(k)
 	if len(w.visitors) > 0 || w.taken {
 		return
 	}
@@ -220,6 +221,11 @@ func (w *waiting) leave(k *call, patience time.Duration) {
 		return
 	}
 	w.abandon()
+}
+
+// without takes k from the visitors; the caller holds room.mu.
+func (w *waiting) without(k *call) {
+	w.visitors = slices.DeleteFunc(w.visitors, func(o *call) bool { return o == k })
 }
 
 func (w *waiting) giveUp() {
