@@ -41,16 +41,16 @@ func mediaType(h http.Header) (kind, charset string, err error) {
 // form reads the parameters of the query and ec2 wires, which the name of the
 // call is among; nil for other requests.
 func (k *call) form() (url.Values, error) {
-	kind, _, err := mediaType(k.r.Header)
+	kind, _, _ := mediaType(k.r.Header)
 	if k.r.Method != http.MethodPost || kind != formType {
 		return nil, nil // what it is instead is looked at when the call has a name
 	}
 	if !k.whole {
-		if err = k.readProven(); err != nil {
+		if err := k.readProven(); err != nil {
 			return nil, err
 		}
 	}
-	if err = k.unpack(); err != nil {
+	if err := k.unpack(); err != nil {
 		return nil, err
 	}
 	form, err := url.ParseQuery(string(k.body))
