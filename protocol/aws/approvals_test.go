@@ -92,6 +92,7 @@ func (c *cloud) count(what string) (n int) {
 const json10 = "application/x-amz-json-1.0"
 
 func TestApproved(t *testing.T) {
+	t.Parallel()
 	people := proxytest.NewPeople("ann")
 	b, h2 := secure(t, nil, asking(people), often)
 	b.cloud.always(json10, `{}`)
@@ -147,6 +148,7 @@ func TestDeniedByPerson(t *testing.T) {
 }
 
 func TestWithdrawnWhenNobodyIsLeft(t *testing.T) {
+	t.Parallel()
 	people := proxytest.NewPeople("ann")
 	b := newBed(t, func(c *aws.Config) { c.Patience = 50 * time.Millisecond }, asking(people))
 	for i, send := range []func(ctx context.Context){
@@ -194,6 +196,7 @@ func (b *bed) impatient(t *testing.T, r *http.Request, people *proxytest.People,
 }
 
 func TestRetryHasTheOneExecution(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]func(b *bed) *http.Request{
 		"a call": func(b *bed) *http.Request {
 			return b.signed("POST", "/", "dynamodb", []byte(`{"TableName":"orders"}`), "", "X-Amz-Target", "DynamoDB_20120810.DeleteTable", "Content-Type", json10)
@@ -242,6 +245,7 @@ func TestRetryHasTheOneExecution(t *testing.T) {
 }
 
 func TestTwoLiveCallsAreTwo(t *testing.T) {
+	t.Parallel()
 	people := proxytest.NewPeople("ann")
 	b := newBed(t, nil, asking(people))
 	b.cloud.always(json10, `{}`)
@@ -265,6 +269,7 @@ func TestTwoLiveCallsAreTwo(t *testing.T) {
 }
 
 func TestWhileItWaits(t *testing.T) {
+	t.Parallel()
 	wait := func(t *testing.T, b *bed, people *proxytest.People, meanwhile func()) (status int, text string) {
 		var done sync.WaitGroup
 		r := b.signed("PUT", "/shop/key", "s3", []byte("small"), "")
@@ -315,6 +320,7 @@ func TestWhileItWaits(t *testing.T) {
 
 // The bytes of what a waiting client is told.
 func TestContinueOnTheWire(t *testing.T) {
+	t.Parallel()
 	people := proxytest.NewPeople("ann")
 	b := newBed(t, nil, asking(people), often)
 	answer := later(people, false)

@@ -21,6 +21,7 @@ import (
 // Many clients send few different calls, leave at any time, and send again:
 // the target gets exactly what the record says it may have.
 func TestCrowd(t *testing.T) {
+	t.Parallel()
 	people := proxytest.NewPeople("ann")
 	for i := range 400 {
 		people.Next(func(ctx context.Context, q approve.Request) (approve.Answer, error) {

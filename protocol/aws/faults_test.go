@@ -50,6 +50,7 @@ func kinds(b *bed) map[string]func() *http.Request {
 // Whatever is the first that cannot be recorded: nothing further reaches the
 // target, and the client does not take it for success.
 func TestRecordFails(t *testing.T) {
+	t.Parallel()
 	for name := range kinds(nil) {
 		t.Run(name, func(t *testing.T) {
 			for n := 0; ; n++ {

@@ -138,6 +138,7 @@ func TestRole(t *testing.T) {
 }
 
 func TestRoleIsRenewed(t *testing.T) {
+	t.Parallel()
 	b, a := withRole(t, 5*time.Minute+time.Second)
 	for range 3 {
 		resp, text := b.get()
