@@ -19,8 +19,17 @@ import (
 
 // answer brings the target's answer to the client and ends the exchange.
 func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
+	if resp.StatusCode < 200 {
+		// 101 and what is no status: there is no answer behind it.
+		k.s.Logger().Warn("the target's answer is none", "operation", x.Name(), "status", resp.StatusCode)
+		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Code: strconv.Itoa(resp.StatusCode), Text: "the target's answer is none"})
+		return errNoAnswer
+	}
 	to := &reply{w: k.w, status: resp.StatusCode}
 	x.To(to)
+	if err := k.scrub(resp.Header, nil); err != nil {
+		return k.withhold(x, resp, err)
+	}
 	output := k.name.Operation.Output
 	if resp.StatusCode < 300 && streams(output) {
 		if _, err := k.look(resp, nil); err != nil {
@@ -72,6 +81,9 @@ var errTooMuch = errors.New("the answer is too large to be masked: ask for less 
 
 // finish sends an answer that is held whole.
 func (k *call) finish(x *protocol.Exchange, to *reply, resp *http.Response, body []byte) error {
+	if err := k.scrub(resp.Header, body); err != nil {
+		return k.withhold(x, resp, err)
+	}
 	seen, err := k.look(resp, body)
 	if err != nil {
 		return k.withhold(x, resp, err)

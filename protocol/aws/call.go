@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/identity"
@@ -38,6 +39,9 @@ type call struct {
 	held   []func() // give back the memory that the call's bodies take
 	ahead  *ahead   // reads the body while the call waits; mostly nil
 	signed bool     // the signature was noted as used, by this call
+	token  string   // the gateway's own session token, that the target was sent
+	// reached says that there was a connection to send the call on.
+	reached atomic.Bool
 	// hostLabels are the operation's parameters that stand in the host's name.
 	hostLabels map[string]string
 	tables     []string // of DynamoDB that it is about

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,6 +101,9 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "no credentials"})
 		return err
 	}
+	k.token = creds.SessionToken
+	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { k.reached.Store(true) }}
+	out = out.WithContext(httptrace.WithClientTrace(out.Context(), &trace))
 	now, signing := time.Now(), k.name.Operation.Service.SigningName
 	if k.claim.Service != "" {
 		signing = k.claim.Service
@@ -220,7 +223,11 @@ const expectFrom = 1 << 20
 // unanswered tells why there is no answer.
 func (k *call) unanswered(x *protocol.Exchange, err error) error {
 	if k.r.Context().Err() != nil {
-		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Text: "the client left before the answer"})
+		o := protocol.Outcome{Result: protocol.Unknown, Text: "the client left before the answer"}
+		if !k.reached.Load() {
+			o.Result = protocol.NotSent
+		}
+		_ = x.End(o)
 		return err
 	}
 	if failure, ok := errors.AsType[*protocol.Failure](err); ok {
@@ -228,7 +235,7 @@ func (k *call) unanswered(x *protocol.Exchange, err error) error {
 		return failure
 	}
 	k.s.Logger().Warn("the target did not answer", "operation", x.Name(), "error", err)
-	if _, dial := errors.AsType[*net.OpError](err); dial && strings.HasPrefix(err.Error(), "dial") {
+	if !k.reached.Load() { // a certificate that is not right, for one
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the target cannot be reached"})
 	} else {
 		_ = x.End(protocol.Outcome{Result: protocol.Unknown, Text: "the target did not answer"})
