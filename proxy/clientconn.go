@@ -107,6 +107,9 @@ func (c *clientConn) Open(ctx context.Context, who identity.Proven, route protoc
 		return nil, s.over()
 	case known:
 		return s, nil
+	case s.shared() && s.hasClosed():
+		c.left(s) // it closed before it was one of c's
+		return nil, s.over()
 	}
 	c.unopened.Stop()
 	c.gw.conns.opened(c)

@@ -182,12 +182,25 @@ func (s *session) end(f *protocol.Failure) {
 		}
 		s.dialed.closeAll()
 		if s.shared() {
-			_ = s.Close("ended")
+			s.closeEnded()
 		}
 	})
 	if s.shared() && len(s.open) == 0 {
-		go func() { _ = s.Close("ended") }() // nobody else may be there to do it
+		go s.closeEnded() // nobody else may be there to do it
 	}
+}
+
+// closeEnded closes a session that was ended, perhaps while it was opened: the
+// record has its opening first.
+func (s *session) closeEnded() {
+	<-s.ready
+	_ = s.Close("ended")
+}
+
+func (s *session) hasClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Close implements protocol.SessionEngine. It waits for the record and for no
