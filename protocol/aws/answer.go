@@ -207,6 +207,7 @@ type reply struct {
 	status int
 	header http.Header
 	begun  bool
+	flush  bool // all that is written leaves at once: who does not take it is noticed
 }
 
 // begin sends status and headers.
@@ -226,7 +227,11 @@ func (a *reply) Write(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	return a.w.Write(b)
+	n, err := a.w.Write(b)
+	if err == nil && a.flush {
+		err = http.NewResponseController(a.w).Flush()
+	}
+	return n, err
 }
 
 // after returns err as one that the client can be told, or not any more.
@@ -256,8 +261,8 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 		return err
 	}
 	part := protocol.Part{Kind: kind, Withheld: true, Digested: true}
-	flush := resp.ContentLength < 0
-	if flush {
+	to.flush = resp.ContentLength < 0
+	if to.flush {
 		to.begin()
 		_ = http.NewResponseController(k.w).Flush()
 	} else {
@@ -286,9 +291,6 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 		}
 		if err := x.Emit(part); err != nil {
 			return k.brokenOff(x, to, err)
-		}
-		if flush {
-			_ = http.NewResponseController(k.w).Flush()
 		}
 	}
 }

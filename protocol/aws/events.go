@@ -16,8 +16,8 @@ func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) erro
 		return err
 	}
 	to.begin()
-	flush := http.NewResponseController(k.w)
-	_ = flush.Flush()
+	_ = http.NewResponseController(k.w).Flush()
+	to.flush = true
 	frames := wire.NewFrames(resp.Body, int(k.p.config.MaxBody))
 	output, code := k.name.Operation.Output, ""
 	for {
@@ -44,7 +44,6 @@ func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) erro
 			}
 			return k.brokenOff(x, to, err)
 		}
-		_ = flush.Flush()
 	}
 }
 

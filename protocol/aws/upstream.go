@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -29,7 +28,7 @@ type upstream struct {
 	s    *protocol.Session
 	http *http.Transport
 
-	mu    sync.Mutex // held while credentials are fetched
+	turn  chan struct{} // taken while credentials are fetched
 	login Login
 	creds Credentials // those that calls are signed with
 }
@@ -45,7 +44,7 @@ func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
 	if err != nil {
 		return nil, &protocol.Failure{Public: "the connection to the target is not set up right", Err: err}
 	}
-	u := &upstream{p: p, s: s}
+	u := &upstream{p: p, s: s, turn: make(chan struct{}, 1)}
 	u.http = &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return s.Dial(ctx, protocol.Endpoint{Address: address})
@@ -91,8 +90,12 @@ const renewBefore = 5 * time.Minute
 
 // credentials returns what calls of the session are signed with now.
 func (u *upstream) credentials(ctx context.Context) (sigv4.Credentials, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	select {
+	case u.turn <- struct{}{}:
+		defer func() { <-u.turn }()
+	case <-ctx.Done():
+		return sigv4.Credentials{}, context.Cause(ctx)
+	}
 	if now := time.Now(); u.creds.AccessKeyID == "" || !u.creds.Expires.IsZero() && now.Add(renewBefore).After(u.creds.Expires) {
 		login, err := u.p.config.Login(ctx, u.s.Principal(), u.s.Target())
 		if err == nil && (login.Credentials.AccessKeyID == "" || login.Credentials.SecretAccessKey.Empty()) {
