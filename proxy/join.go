@@ -18,6 +18,12 @@ type joinKey struct {
 	target, issuer, subject, join string
 }
 
+// anywhere is the key without its listener: one target may have several.
+func (k joinKey) anywhere() joinKey {
+	k.l = nil
+	return k
+}
+
 // errJoined says that another connection opened the shared session first.
 var errJoined = errors.New("the session is open already")
 
@@ -110,12 +116,12 @@ func (s *session) leaveAlone() {
 	_ = s.shut("no connection any more")
 }
 
-// barred holds the keys of shared sessions that an operator ended, each until
-// the proof that it was opened with expires.
+// barred holds the keys of shared sessions that an operator ended, at whichever
+// listener, each until the proof that it was opened with expires.
 type barred map[joinKey]time.Time
 
 func (b barred) has(key joinKey, now time.Time) bool {
-	until, ok := b[key]
+	until, ok := b[key.anywhere()]
 	return ok && (until.IsZero() || now.Before(until))
 }
 
@@ -128,5 +134,5 @@ func (g *Gateway) bar(s *session) {
 	defer g.mu.Unlock()
 	now := time.Now()
 	maps.DeleteFunc(g.barred, func(key joinKey, _ time.Time) bool { return !g.barred.has(key, now) })
-	g.barred[s.join] = s.who.Principal.Expires
+	g.barred[s.join.anywhere()] = s.who.Principal.Expires
 }
