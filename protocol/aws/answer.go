@@ -49,6 +49,9 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 	}
 	if err := k.hold(&k.p.answers, resp.ContentLength); err != nil {
 		_ = x.End(outcomeOf(resp, "", "the client has too much under way; it did not get the answer"))
+		if errors.Is(err, errBusy) {
+			return errNoRoom
+		}
 		return err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
@@ -64,6 +67,10 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 	}
 	return k.finish(x, to, resp, body)
 }
+
+// errNoRoom is for answers that found no room in time. It is not errBusy, at
+// which SDKs make the call again.
+var errNoRoom = errors.New("this client has too many large calls under way at once: the call was made, but its answer found no room")
 
 // tooMuch is for answers that are too large to be looked into: they pass
 // where nothing has to be hidden.

@@ -3,13 +3,15 @@ package aws
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // budget bounds how many bytes of bodies are held whole at once, for each
 // owner apart: one client cannot take the memory of others. Who asks for more
 // than is left waits.
 type budget struct {
-	limit int64 // for one owner
+	limit    int64         // for one owner
+	patience time.Duration // of calls that wait; zero means holdTime
 
 	mu     sync.Mutex
 	owners map[string]*spending

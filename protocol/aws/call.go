@@ -164,7 +164,11 @@ func (k *call) hold(from *budget, length int64) error {
 	if length < 0 {
 		length = k.p.config.MaxBody
 	}
-	ctx, cancel := context.WithTimeoutCause(k.r.Context(), holdTime, errBusy)
+	patience := from.patience
+	if patience == 0 {
+		patience = holdTime
+	}
+	ctx, cancel := context.WithTimeoutCause(k.r.Context(), patience, errBusy)
 	defer cancel()
 	giveBack, err := from.take(ctx, k.claim.AccessKeyID, length)
 	if err == nil {

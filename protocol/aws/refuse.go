@@ -136,6 +136,7 @@ func (k *call) refusal(err error) refusal {
 		{errNoEndpoint, 400, "ValidationException", "InvalidRequest"},
 		{errTooMuch, 403, "AccessDeniedException", "AccessDenied"},
 		{errUnmasked, 403, "AccessDeniedException", "AccessDenied"},
+		{errNoRoom, 403, "AccessDeniedException", "AccessDenied"},
 		{identity.ErrExpired, 403, "ExpiredTokenException", "ExpiredToken"},
 		{identity.ErrRefused, 403, "UnrecognizedClientException", "InvalidClientTokenId"},
 	} {
