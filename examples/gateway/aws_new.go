@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol/aws"
@@ -26,7 +27,7 @@ func newAWSKey(file string, explain io.Writer) error {
 
 // newAWSAuthority makes an authority for proxy mode: name.crt and name.key.
 func newAWSAuthority(name string, life time.Duration, explain io.Writer) error {
-	cert, key, err := aws.NewAuthority("Sallyport "+name, life)
+	cert, key, err := aws.NewAuthority("Sallyport "+filepath.Base(name), life)
 	if err != nil {
 		return err
 	}
