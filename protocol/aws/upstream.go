@@ -194,8 +194,8 @@ func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
 			Message string `xml:"Error>Message"`
 		}
 		_ = xml.Unmarshal(body, &e)
-		o := protocol.Outcome{Result: protocol.Failed, Code: e.Code, Text: clip(e.Message, 400)}
-		return Credentials{}, o, fmt.Errorf("sts:AssumeRole: status %d, %s: %s", resp.StatusCode, protocol.Visible(e.Code), o.Text)
+		o := protocol.Outcome{Result: protocol.Failed, Code: clip(e.Code, 100), Text: clip(e.Message, 400)}
+		return Credentials{}, o, fmt.Errorf("sts:AssumeRole: status %d, %s: %s", resp.StatusCode, o.Code, o.Text)
 	}
 	var a struct {
 		ID      string    `xml:"AssumeRoleResult>Credentials>AccessKeyId"`

@@ -25,6 +25,9 @@ func (b *backend) run() error {
 	for {
 		if err := b.fromTg.Fill(); err != nil {
 			_ = b.out.flush()
+			if b.left.Load() {
+				return errTerminate
+			}
 			if errors.Is(err, io.EOF) {
 				return errTargetLost
 			}

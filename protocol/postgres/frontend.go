@@ -123,6 +123,7 @@ func (f *frontend) terminate() error {
 	if _, err := f.queue.drained(); err != nil {
 		return err
 	}
+	f.left.Store(true)
 	_, _ = f.target.Write(wire.AppendEmpty(nil, wire.TypeTerminate))
 	return errTerminate
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -31,6 +32,8 @@ type session struct {
 	// no message of its own lands inside one that comes in pieces.
 	emitting   sync.Mutex
 	midMessage bool
+	// left says that the client has said goodbye: the target closes then.
+	left atomic.Bool
 	// fatal says that the target has told the client why the session ends.
 	fatal bool
 }
