@@ -282,7 +282,12 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 		k.p.pieces.Put(pieces)
 	}()
 	for turn := 0; ; turn = 1 - turn {
-		n, err := io.ReadAtLeast(resp.Body, pieces[turn][:], 1)
+		// TLS gives 16 KiB at a time: where the length is known, they are gathered.
+		least := int64(1)
+		if resp.ContentLength >= 0 {
+			least = min(int64(len(pieces[turn])), resp.ContentLength-total)
+		}
+		n, err := io.ReadAtLeast(resp.Body, pieces[turn][:], int(least))
 		part.Data = pieces[turn][:n]
 		sum.add(part.Data)
 		total += int64(n)

@@ -9,10 +9,12 @@ import (
 // called before the first call.
 func (p *Plugin) TellEvery(d time.Duration) { p.room.every = d }
 
-// FillAnswers takes all the room for answers of an access key; who waits for
-// it does so for a moment only.
+// WaitForAnswers sets how long calls wait for room for their answers; it is
+// called before the first call.
+func (p *Plugin) WaitForAnswers(d time.Duration) { p.answers.patience = d }
+
+// FillAnswers takes all the room for answers of an access key.
 func (p *Plugin) FillAnswers(key string) error {
-	p.answers.patience = 100 * time.Millisecond
 	_, err := p.answers.take(context.Background(), key, p.answers.limit)
 	return err
 }

@@ -3,6 +3,7 @@ package aws_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,7 +15,10 @@ import (
 // what has SDKs make it again.
 func TestMadeAndNotToldIsNotMadeTwice(t *testing.T) {
 	var plugin *aws.Plugin
-	b := newBed(t, nil, nil, func(p *aws.Plugin) { plugin = p })
+	b := newBed(t, nil, nil, func(p *aws.Plugin) {
+		plugin = p
+		p.WaitForAnswers(100 * time.Millisecond)
+	})
 	require.NoError(t, plugin.FillAnswers(b.creds.AccessKeyID))
 	b.cloud.always(json10, `{"TableDescription":{}}`)
 	r := b.signed("POST", "/", "dynamodb", []byte(`{"TableName":"orders"}`), "", "X-Amz-Target", "DynamoDB_20120810.DeleteTable", "Content-Type", json10)
