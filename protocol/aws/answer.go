@@ -262,7 +262,7 @@ func sent(err error) error {
 	return errSent{err}
 }
 
-// stream sends an answer of any length as it comes.
+// stream sends an answer of any length, piece by piece.
 func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind string) error {
 	if err := k.head(x, to, resp, resp.ContentLength); err != nil {
 		return err
