@@ -14,10 +14,11 @@ import (
 const marker = "SALLYPORT_SSHD"
 
 // guardScript reads process ids, the last of which counts and 0 means none.
-// When its input ends it stops that process, all that come from it and all that
-// bear the marker, and removes the directory. The process is halted first, so
-// that it forks no more, and killed last, so that its children are known by
-// their parent.
+// When its input ends it kills that process, all that come from it and all that
+// bear the marker, waits until they are gone, and removes the directory. They
+// are halted before any is killed: what is halted forks no more, and children are
+// known by their parent only while it lives. The first goes last, for another
+// waits for it.
 const guardScript = `
 dir=$1 mark=$2 pid=0
 while read -r next; do pid=$next; done
@@ -25,7 +26,7 @@ family() {
 	[ "$pid" -gt 1 ] && cat /proc/[0-9]*/status 2>/dev/null | awk -v top="$pid" '
 		$1 == "State:" { state = $2 }
 		$1 == "Pid:" { p = $2 }
-		$1 == "PPid:" && state != "Z" { parent[p] = $2 }
+		$1 == "PPid:" && state != "Z" && state != "X" { parent[p] = $2 }
 		END {
 			for (p in parent) {
 				q = p
@@ -36,13 +37,23 @@ family() {
 	# The marker comes by standard input, so that grep does not find itself.
 	echo "$mark=$dir" | grep -lsaF -f /dev/stdin /proc/[0-9]*/environ | cut -d/ -f3
 }
+alive() {
+	for p in $all; do cat "/proc/$p/status" 2>/dev/null; done | awk '$1 == "State:" && $2 != "Z" && $2 != "X"'
+}
 [ "$pid" -gt 1 ] && kill -STOP "$pid" 2>/dev/null
-for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	found=$(family)
+all= round=0
+while [ $((round += 1)) -le 100 ]; do
+	found=
+	for p in $(family); do
+		case " $all " in *" $p "*) ;; *) found="$found $p" ;; esac
+	done
 	[ -n "$found" ] || break
-	kill -KILL $found 2>/dev/null
-	sleep 0.02
+	kill -STOP $found 2>/dev/null
+	all="$all $found"
 done
+[ -n "$all" ] && kill -KILL $all 2>/dev/null
+round=0
+while [ $((round += 1)) -le 500 ] && [ -n "$(alive)" ]; do sleep 0.02; done
 [ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null
 rm -rf -- "$dir"
 `
