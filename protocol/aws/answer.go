@@ -236,9 +236,17 @@ func (a *reply) Write(b []byte) (int, error) {
 	}
 	n, err := a.w.Write(b)
 	if err == nil && a.flush {
-		err = http.NewResponseController(a.w).Flush()
+		err = a.FlushError()
 	}
 	return n, err
+}
+
+// FlushError sends what was written, once something was.
+func (a *reply) FlushError() error {
+	if !a.begun {
+		return nil
+	}
+	return http.NewResponseController(a.w).Flush()
 }
 
 // after returns err as one that the client can be told, or not any more.
@@ -268,31 +276,30 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 		return err
 	}
 	part := protocol.Part{Kind: kind, Withheld: true, Digested: true}
-	to.flush = resp.ContentLength < 0
-	if to.flush {
-		to.begin()
-		_ = http.NewResponseController(k.w).Flush()
+	if resp.ContentLength < 0 {
+		to.begin() // however long the first of it takes
 	} else {
 		part.Content = -1 // it was counted with the head
 	}
-	pieces := k.p.pieces.Get().(*buffers)
+	from := eager{body: resp.Body, written: to}
+	if large(resp.ContentLength) {
+		from.begin(k.target.Load(), k.c.bulk)
+		defer from.end()
+	}
 	sum, total := newDigest(), int64(0)
+	pieces, giveBack := k.p.buffers(resp.ContentLength)
 	defer func() {
 		sum.wait()
-		k.p.pieces.Put(pieces)
+		giveBack()
 	}()
 	for turn := 0; ; turn = 1 - turn {
-		// TLS gives 16 KiB at a time: where the length is known, they are gathered.
-		least := int64(1)
-		if resp.ContentLength >= 0 {
-			least = min(int64(len(pieces[turn])), resp.ContentLength-total)
-		}
-		n, err := io.ReadAtLeast(resp.Body, pieces[turn][:], int(least))
+		n, err := from.Read(pieces[turn])
 		part.Data = pieces[turn][:n]
 		sum.add(part.Data)
 		total += int64(n)
 		switch {
 		case err == io.EOF || err == nil && total == resp.ContentLength:
+			from.to.passOn() // whether it takes the last of it is heard
 			// The client has the last of it once the record has everything.
 			if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
 				return to.after(err)

@@ -42,6 +42,7 @@ type call struct {
 	token  string   // the gateway's own session token, that the target was sent
 	// reached says that there was a connection to send the call on.
 	reached atomic.Bool
+	target  atomic.Pointer[bulk] // of that connection; nil where it has none
 	// hostLabels are the operation's parameters that stand in the host's name.
 	hostLabels map[string]string
 	tables     []string // of DynamoDB that it is about

@@ -29,6 +29,7 @@ type connection struct {
 	aws   model.Host // what host says
 	plain bool       // others can read it
 	h2    bool       // the client has chosen HTTP/2
+	bulk  *bulk      // under TLS, where bodies come one after the other; else nil
 }
 
 const (
@@ -53,13 +54,11 @@ func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, erro
 		if config == nil {
 			return nil, errors.New("the client speaks TLS, but the gateway has no certificate")
 		}
-		secure, err := handshake(ctx, conn, config)
-		if err != nil {
+		// Go's clients say h2 to a proxy, and then CONNECT by HTTP/1.1.
+		if conn, err = c.handshake(ctx, conn, config); err != nil {
 			return nil, err
 		}
-		// Go's clients say h2 to a proxy, and then CONNECT by HTTP/1.1.
-		c.h2 = secure.ConnectionState().NegotiatedProtocol == "h2"
-		conn, private = newPeeked(secure), true
+		private = true
 	}
 	if start, _ := conn.in.Peek(len("CONNECT ")); string(start) == "CONNECT " {
 		return c.tunnel(ctx, conn)
@@ -75,14 +74,19 @@ func (c *connection) enter(ctx context.Context, client net.Conn) (net.Conn, erro
 
 const tlsHandshake = 0x16 // the type of the first record, RFC 8446, section 5.1
 
-func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, error) {
+func (c *connection) handshake(ctx context.Context, conn net.Conn, config *tls.Config) (*peeked, error) {
 	config = config.Clone()
 	config.NextProtos = []string{"h2", "http/1.1"}
-	secure := tls.Server(conn, config)
+	under := &bulk{Conn: conn, blocks: c.p.blocks}
+	secure := tls.Server(under, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	return secure, nil
+	c.bulk = under
+	if c.h2 = secure.ConnectionState().NegotiatedProtocol == "h2"; c.h2 {
+		c.bulk = nil
+	}
+	return newPeeked(secure), nil
 }
 
 // tunnel answers a CONNECT request, for hosts of AWS where the target is AWS:
@@ -121,12 +125,7 @@ func (c *connection) tunnel(ctx context.Context, conn *peeked) (net.Conn, error)
 		return nil, err
 	}
 	c.host, c.aws = strings.ToLower(host), known
-	secure, err := handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
-	if err != nil {
-		return nil, err
-	}
-	c.h2 = secure.ConnectionState().NegotiatedProtocol == "h2"
-	return newPeeked(secure), nil
+	return c.handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}})
 }
 
 // leadsTo returns an error for a request that names another host than the

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"sync"
 )
 
 // digest is the SHA-256 of what streams, made beside the stream: on another
@@ -41,9 +40,3 @@ func (d *digest) hex() string {
 	d.wait()
 	return hex.EncodeToString(d.sum.Sum(nil))
 }
-
-// buffers are a stream's: one is filled while the other is still looked at.
-type buffers [2][256 << 10]byte
-
-// newBuffers are kept for the next stream.
-func newBuffers() *sync.Pool { return &sync.Pool{New: func() any { return new(buffers) }} }

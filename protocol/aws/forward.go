@@ -100,7 +100,10 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		return err
 	}
 	k.token = creds.SessionToken
-	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { k.reached.Store(true) }}
+	trace := httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		k.target.Store(bulkOf(i.Conn))
+		k.reached.Store(true)
+	}}
 	out = out.WithContext(httptrace.WithClientTrace(out.Context(), &trace))
 	now, signing := time.Now(), k.name.Operation.Service.SigningName
 	if k.claim.Service != "" {
@@ -179,6 +182,7 @@ func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body
 	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(drainTime))
 	body.stop.Store(true)
 	<-body.closed
+	k.c.bulk.readAhead(false)
 	if body.begun.Load() {
 		k.r.Header.Del("Expect") // the client was told to send
 	}

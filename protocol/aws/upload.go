@@ -15,7 +15,9 @@ import (
 // upload is a streaming body on its way to the target: proven, recorded, then
 // forwarded.
 type upload struct {
+	k      *call
 	x      *protocol.Exchange
+	client eager
 	from   *sigv4.Reader
 	length int64 // of what is sent; -1 where it is not known
 	sent   int64
@@ -32,7 +34,9 @@ type upload struct {
 }
 
 func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
-	b := &upload{x: x, from: sigv4.NewReader(k.r.Body, k.claim, k.secret, resign), length: k.r.ContentLength, closed: make(chan struct{})}
+	b := &upload{k: k, x: x, length: k.r.ContentLength, closed: make(chan struct{})}
+	b.client.body = k.r.Body
+	b.from = sigv4.NewReader(&b.client, k.claim, k.secret, resign)
 	if k.claim.Payload == sigv4.Hashed {
 		b.hashed = hex.EncodeToString(k.claim.PayloadHash[:])
 	} else {
@@ -43,16 +47,16 @@ func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
 
 // Read implements io.Reader for the connection to the target.
 func (b *upload) Read(p []byte) (int, error) {
-	b.begun.Store(true)
+	if !b.begun.Swap(true) && large(b.length) {
+		b.client.begin(b.k.c.bulk, b.k.target.Load())
+	}
 	if b.whole.Load() {
+		b.client.to.passOn()
 		return 0, io.EOF
 	}
 	for len(b.rest) == 0 {
 		if b.stop.Load() {
 			return 0, errStopped
-		}
-		if b.digest != nil {
-			b.digest.wait() // the next piece may take the place of the last
 		}
 		piece, err := b.from.Next()
 		if err == io.EOF {
@@ -60,13 +64,14 @@ func (b *upload) Read(p []byte) (int, error) {
 				return 0, b.fail(err)
 			}
 			b.whole.Store(true)
+			b.client.to.passOn()
 			return 0, io.EOF
 		}
 		if err != nil {
 			return 0, b.fail(err)
 		}
 		if b.digest != nil {
-			b.digest.add(piece.Data)
+			b.digest.add(piece.Data) // the piece before is in: the next may take its place
 		}
 		content := int64(len(piece.Data))
 		if content == 0 {
@@ -95,7 +100,10 @@ var errStopped = errors.New("the call is over")
 
 // Close implements io.Closer; the client's body is net/http's to close.
 func (b *upload) Close() error {
-	b.end.Do(func() { close(b.closed) })
+	b.end.Do(func() {
+		b.k.target.Load().passOn()
+		close(b.closed)
+	})
 	return nil
 }
 

@@ -47,11 +47,15 @@ func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
 	u := &upstream{p: p, s: s, turn: make(chan struct{}, 1)}
 	u.http = &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return s.Dial(ctx, protocol.Endpoint{Address: address})
+			conn, err := s.Dial(ctx, protocol.Endpoint{Address: address})
+			if err != nil {
+				return nil, err
+			}
+			return &bulk{Conn: conn, blocks: p.blocks}, nil
 		},
 		TLSClientConfig: settings, TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression: true, MaxIdleConnsPerHost: 32, IdleConnTimeout: 30 * time.Second, ExpectContinueTimeout: time.Second,
-		ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: 256 << 10,
+		ReadBufferSize: 16 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: 256 << 10,
 		Protocols: new(http.Protocols),
 	}
 	u.http.Protocols.SetHTTP1(true)

@@ -21,24 +21,28 @@ const (
 type chunked struct {
 	src      *bufio.Reader
 	frame    []byte
-	left     int64 // of the chunk under way
-	open     bool  // a chunk's data has ended, its line break is still to come
-	total    int64 // payload announced by chunks so far
-	decoded  int64 // what the head said of it; -1 where it said nothing
+	last     []byte // the frame before, which may be in use
+	left     int64  // of the chunk under way
+	open     bool   // a chunk's data has ended, its line break is still to come
+	total    int64  // payload announced by chunks so far
+	decoded  int64  // what the head said of it; -1 where it said nothing
 	trailers []string
 	done     bool
 }
 
 func newChunked(body io.Reader, c Claim) chunked {
-	return chunked{src: bufio.NewReaderSize(body, pieceSize), decoded: c.DecodedLength, trailers: c.Trailers}
+	return chunked{src: bufio.NewReaderSize(body, 16<<10), decoded: c.DecodedLength, trailers: c.Trailers}
 }
+
+// turn begins a frame, in the place of the one before the last.
+func (c *chunked) turn() { c.frame, c.last = c.last[:0], c.frame }
 
 // nextUnsigned gives chunks piece by piece, however long they are: some clients send a whole object as one.
 func (c *chunked) nextUnsigned() (Piece, error) {
 	if c.done {
 		return Piece{}, io.EOF
 	}
-	c.frame = c.frame[:0]
+	c.turn()
 	if c.left == 0 {
 		if c.open {
 			if err := c.lineBreak(); err != nil {
@@ -58,8 +62,9 @@ func (c *chunked) nextUnsigned() (Piece, error) {
 		c.left, c.open = size, true
 	}
 	start := len(c.frame)
-	c.frame = slices.Grow(c.frame, pieceSize)
-	n, err := readSome(c.src, c.frame[start:start+int(min(c.left, pieceSize))])
+	most := int(min(c.left, pieceSize))
+	c.frame = slices.Grow(c.frame, most)
+	n, err := readSome(c.src, c.frame[start:start+most])
 	if err != nil {
 		return Piece{}, err
 	}
@@ -177,7 +182,7 @@ func (s *signedChunks) next() (Piece, error) {
 	if s.done {
 		return Piece{}, io.EOF
 	}
-	s.frame = s.frame[:0]
+	s.turn()
 	size, extension, err := s.sizeLine()
 	if err != nil {
 		return Piece{}, err

@@ -11,10 +11,14 @@ import (
 	"time"
 )
 
-const pieceSize = 64 << 10
+const (
+	pieceSize = 512 << 10
+	firstSize = 64 << 10 // of the buffers, until there is more at once
+)
 
 // Piece is what a [Reader] hands out: payload, and the bytes that carry it to the target. Both are borrowed: valid
-// until the next call. Either may be empty: framing alone has no payload.
+// until the next call, or the one after it where the body is not [Hashed]. Either may be empty: framing alone has no
+// payload.
 type Piece struct {
 	Data []byte
 	Wire []byte
@@ -38,12 +42,12 @@ func (r Resign) Format(s fmt.State, _ rune) {
 func (r Resign) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // Reader proves a body while it passes. Nothing that it hands out is unproven: a signed chunk comes out when its
-// signature is right; of a body whose hash was signed at least the last byte, and up to 64 KiB, is held back until
+// signature is right; of a body whose hash was signed at least the last byte, and up to 512 KiB, is held back until
 // the hash is right; and the end of the framing comes out when everything is right, the length too, and nothing
 // follows. So a target that waits for the whole never sees a body that is wrong as a complete one. Unsigned bodies
 // have nothing to be proven but their framing and length.
 //
-// It uses at most 4 MiB (the largest signed chunk), else 64 KiB. It is for one goroutine. After an error it gives the
+// It uses at most 8 MiB (the largest signed chunk, twice), else 1 MiB. It is for one goroutine. After an error it gives the
 // same error for ever. Errors are [ErrMismatch], [ErrPayload], [ErrIncomplete] and [ErrFraming] for errors.Is, or
 // the body's own.
 type Reader struct {
@@ -58,10 +62,10 @@ func NewReader(body io.Reader, c Claim, secret string, resign *Resign) *Reader {
 	r := &Reader{}
 	switch c.Payload {
 	case Hashed:
-		p := &plain{src: body, sum: sha256.New(), want: c.PayloadHash[:]}
+		p := &plain{src: body, size: firstSize, sum: sha256.New(), want: c.PayloadHash[:]}
 		r.next = p.next
 	case Unsigned:
-		p := &plain{src: body}
+		p := &plain{src: body, size: firstSize}
 		r.next = p.unproven
 	case StreamingUnsignedTrailer:
 		u := newChunked(body, c)
@@ -117,6 +121,7 @@ type plain struct {
 	bufs  [2][]byte
 	held  []byte
 	turn  int
+	size  int // of the next buffer
 	begun bool
 	done  bool
 }
@@ -156,7 +161,6 @@ func (p *plain) next() (Piece, error) {
 // unproven gives what comes as it comes.
 func (p *plain) unproven() (Piece, error) {
 	got, err := p.fill()
-	p.turn = 0
 	if err == nil && len(got) == 0 {
 		err = io.EOF
 	}
@@ -165,12 +169,15 @@ func (p *plain) unproven() (Piece, error) {
 
 // fill reads what comes at once, at least one byte unless the body has ended.
 func (p *plain) fill() ([]byte, error) {
-	if p.bufs[p.turn] == nil {
-		p.bufs[p.turn] = make([]byte, pieceSize)
+	if len(p.bufs[p.turn]) < p.size {
+		p.bufs[p.turn] = make([]byte, p.size)
 	}
 	buf := p.bufs[p.turn]
 	p.turn = 1 - p.turn
 	n, err := readSome(p.src, buf)
+	if n == len(buf) {
+		p.size = pieceSize
+	}
 	if p.sum != nil {
 		p.sum.Write(buf[:n])
 	}

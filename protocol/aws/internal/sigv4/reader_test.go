@@ -275,7 +275,7 @@ func TestReaderMemory(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(p.Wire), 66<<10)
+			require.LessOrEqual(t, len(p.Wire), 514<<10)
 			got += len(p.Data)
 		}
 	})

@@ -1,0 +1,143 @@
+package aws
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	mrand "math/rand/v2"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// taking is a connection that keeps what is written, and gives what it has.
+type taking struct {
+	net.Conn
+	wrote  bytes.Buffer
+	writes int
+	err    error
+	has    io.Reader
+	reads  int
+}
+
+func (c *taking) Write(b []byte) (int, error) {
+	c.writes++
+	if c.err != nil {
+		return 0, c.err
+	}
+	return c.wrote.Write(b)
+}
+
+func (c *taking) Read(b []byte) (int, error) {
+	c.reads++
+	return c.has.Read(b)
+}
+
+// Whatever is gathered, flushed and read ahead in whatever order, the bytes
+// are the same and in order.
+func TestBulkKeepsOrder(t *testing.T) {
+	for range 200 {
+		content := make([]byte, mrand.IntN(3*len(block{})))
+		_, _ = rand.Read(content)
+		under := &taking{has: bytes.NewReader(content)}
+		c := &bulk{Conn: under, blocks: newBlocks()}
+		rest, read := content, []byte{}
+		for len(rest) > 0 {
+			switch mrand.IntN(6) {
+			case 0:
+				c.gather()
+			case 1:
+				c.passOn()
+				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
+			case 2:
+				c.flush()
+				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
+			case 3:
+				c.readAhead(mrand.IntN(2) == 0)
+			default:
+				n := min(len(rest), 1+mrand.IntN(1<<(1+mrand.IntN(20))))
+				wrote, err := c.Write(rest[:n])
+				require.NoError(t, err)
+				require.Equal(t, n, wrote)
+				rest = rest[n:]
+				piece := make([]byte, 1+mrand.IntN(40_000))
+				got, err := c.Read(piece)
+				if err == io.EOF {
+					require.Len(t, read, len(content))
+					break
+				}
+				require.NoError(t, err)
+				read = append(read, piece[:got]...)
+			}
+		}
+		c.passOn()
+		require.Equal(t, content, under.wrote.Bytes())
+		c.readAhead(false)
+		tail, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Equal(t, content, append(read, tail...))
+		require.Nil(t, c.in, "the block was given back")
+		require.Nil(t, c.out, "the block was given back")
+	}
+}
+
+func TestBulkIsQuick(t *testing.T) {
+	under := &taking{has: bytes.NewReader(make([]byte, 1<<20))}
+	c := &bulk{Conn: under, blocks: newBlocks()}
+	c.readAhead(true)
+	c.gather()
+	record := make([]byte, 16<<10)
+	for range 64 {
+		_, err := io.ReadFull(c, record)
+		require.NoError(t, err)
+		_, err = c.Write(record)
+		require.NoError(t, err)
+	}
+	c.passOn()
+	require.Equal(t, 2, under.writes)
+	require.Equal(t, 2, under.reads)
+}
+
+// What cannot be sent is told with the next write, and nothing follows it.
+func TestBulkTellsWhatFailed(t *testing.T) {
+	under := &taking{err: errors.New("gone")}
+	c := &bulk{Conn: under, blocks: newBlocks()}
+	c.gather()
+	_, err := c.Write([]byte("kept"))
+	require.NoError(t, err)
+	c.flush()
+	under.err = nil
+	_, err = c.Write([]byte("more"))
+	require.ErrorContains(t, err, "gone")
+	c.passOn()
+	_, err = c.Write([]byte("more"))
+	require.ErrorContains(t, err, "gone")
+	require.Zero(t, under.wrote.Len())
+	require.Equal(t, 1, under.writes)
+}
+
+// A nil bulk passes all on: there is none under plain connections.
+func TestNoBulk(t *testing.T) {
+	var c *bulk
+	c.readAhead(true)
+	c.gather()
+	c.flush()
+	c.passOn()
+	require.False(t, c.ready())
+	require.Nil(t, bulkOf(&net.TCPConn{}))
+}
+
+// An error that comes with bytes comes after them.
+func TestEagerGivesAllBeforeAnError(t *testing.T) {
+	broken := errors.New("broken")
+	e := eager{body: io.MultiReader(bytes.NewReader([]byte("all")), failing{broken})}
+	got, err := io.ReadAll(&e)
+	require.ErrorIs(t, err, broken)
+	require.Equal(t, "all", string(got))
+}
+
+type failing struct{ error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.error }
