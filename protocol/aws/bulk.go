@@ -11,8 +11,9 @@ import (
 // bulk is a connection under TLS that carries large bodies in few system
 // calls: TLS reads and writes records of 16 KiB, each by itself. Reading ahead, it
 // takes what has come, up to a block; gathering, it keeps what is written until
-// flush, or until a block is full. Otherwise it passes on. One goroutine at a time
-// may read, and any write. A nil bulk does nothing of it.
+// flush, or until a block is full, and sends it while it gathers the next.
+// Otherwise it passes on. One goroutine at a time may read, and any write. A nil
+// bulk does nothing of it.
 type bulk struct {
 	net.Conn
 	blocks *sync.Pool // of *block
@@ -21,10 +22,12 @@ type bulk struct {
 	in       *block // nil while nothing is read ahead; the reader's
 	from, to int    // of in
 
-	mu  sync.Mutex
-	out *block // nil while nothing is gathered
-	n   int    // of out
-	err error  // that sending what was gathered ended with
+	mu   sync.Mutex
+	out  *block        // nil while nothing is gathered
+	n    int           // of out
+	next *block        // takes turns with out: what is in it is sent meanwhile
+	busy chan struct{} // closed when it was sent
+	err  error         // that sending what was gathered ended with; read after busy
 }
 
 // block holds a piece and what TLS puts around its records.
@@ -96,11 +99,11 @@ func (c *bulk) gather() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.out == nil {
-		c.out = c.blocks.Get().(*block)
+		c.out, c.next = c.blocks.Get().(*block), c.blocks.Get().(*block)
 	}
 }
 
-// flush sends what was kept. Its error comes with the next write.
+// flush begins to send what was kept. Its error comes with a later write.
 func (c *bulk) flush() {
 	if c == nil {
 		return
@@ -110,7 +113,8 @@ func (c *bulk) flush() {
 	c.send()
 }
 
-// passOn sends what was kept, and ends the gathering.
+// passOn sends what was kept, and ends the gathering. Its error comes with the
+// next write.
 func (c *bulk) passOn() {
 	if c == nil {
 		return
@@ -118,18 +122,37 @@ func (c *bulk) passOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.send()
+	c.sent()
 	if c.out != nil {
 		c.blocks.Put(c.out)
-		c.out = nil
+		c.blocks.Put(c.next)
+		c.out, c.next = nil, nil
 	}
 }
 
 // send is flush; the caller holds mu.
 func (c *bulk) send() {
-	if c.n > 0 && c.err == nil {
-		_, c.err = c.Conn.Write(c.out[:c.n])
+	if c.n == 0 {
+		return
+	}
+	c.sent()
+	if c.err == nil {
+		full, busy := c.out[:c.n], make(chan struct{})
+		c.out, c.next, c.busy = c.next, c.out, busy
+		go func() {
+			defer close(busy)
+			_, c.err = c.Conn.Write(full)
+		}()
 	}
 	c.n = 0
+}
+
+// sent waits until next was sent; the caller holds mu.
+func (c *bulk) sent() {
+	if c.busy != nil {
+		<-c.busy
+		c.busy = nil
+	}
 }
 
 // Write implements net.Conn.
@@ -139,8 +162,11 @@ func (c *bulk) Write(b []byte) (int, error) {
 	if c.n+len(b) > len(block{}) {
 		c.send()
 	}
+	if c.out == nil || len(b) > len(c.out) {
+		c.sent()
+	}
 	switch {
-	case c.err != nil:
+	case c.busy == nil && c.err != nil:
 		return 0, c.err
 	case c.out == nil || len(b) > len(c.out):
 		return c.Conn.Write(b)
@@ -174,7 +200,7 @@ func (e *eager) end() {
 func (e *eager) Read(b []byte) (int, error) {
 	if !e.from.ready() {
 		if e.written != nil {
-			_ = e.written.FlushError() // as with to, its error comes with the next write
+			_ = e.written.FlushError() // as with to, its error comes with a later write
 		}
 		e.to.flush()
 	}

@@ -53,6 +53,7 @@ func TestBulkKeepsOrder(t *testing.T) {
 				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
 			case 2:
 				c.flush()
+				c.sent()
 				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
 			case 3:
 				c.readAhead(mrand.IntN(2) == 0)
@@ -108,6 +109,7 @@ func TestBulkTellsWhatFailed(t *testing.T) {
 	_, err := c.Write([]byte("kept"))
 	require.NoError(t, err)
 	c.flush()
+	c.sent()
 	under.err = nil
 	_, err = c.Write([]byte("more"))
 	require.ErrorContains(t, err, "gone")
@@ -116,6 +118,18 @@ func TestBulkTellsWhatFailed(t *testing.T) {
 	require.ErrorContains(t, err, "gone")
 	require.Zero(t, under.wrote.Len())
 	require.Equal(t, 1, under.writes)
+}
+
+// A read by TLS is sure not to wait only where a whole record has come.
+func TestBulkIsReadyWithWholeRecords(t *testing.T) {
+	c := &bulk{Conn: &taking{has: bytes.NewReader(make([]byte, maxRecord+1))}, blocks: newBlocks()}
+	c.readAhead(true)
+	one := make([]byte, 1)
+	for _, want := range []bool{true, false} {
+		_, err := c.Read(one)
+		require.NoError(t, err)
+		require.Equal(t, want, c.ready())
+	}
 }
 
 // A nil bulk passes all on: there is none under plain connections.

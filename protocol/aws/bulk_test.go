@@ -74,7 +74,10 @@ func TestLargeBodiesWaitForNothing(t *testing.T) {
 						if length != "" {
 							w.Header().Set("Content-Length", length)
 						}
-						_, _ = w.Write(content[:first])
+						_, _ = w.Write(content[:first-1000])
+						_ = http.NewResponseController(w).Flush()
+						time.Sleep(20 * time.Millisecond)
+						_, _ = w.Write(content[first-1000 : first])
 						_ = http.NewResponseController(w).Flush()
 						<-arrived
 						_, _ = w.Write(content[first:size])
