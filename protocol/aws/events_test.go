@@ -230,7 +230,7 @@ func TestEventsOfAClientThatLeaves(t *testing.T) {
 	})
 	stream := b.invoke(t)
 	require.NotNil(t, <-stream.Events())
-	require.NoError(t, stream.Close())
+	_ = stream.Close() // the SDK may find that what it closes is closed
 	<-gone
 	require.NotEqual(t, protocol.OK, b.Record.Operation(t, "InvokeWithResponseStream").Outcome.Result)
 }
