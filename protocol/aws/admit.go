@@ -28,6 +28,13 @@ type waitingRoom struct {
 	calls map[waitKey]*waiting
 }
 
+func (r *waitingRoom) interval() time.Duration {
+	if r.every == 0 {
+		return stillHere
+	}
+	return r.every
+}
+
 type waitKey struct{ session, op string }
 
 // waiting is one call that waits.
@@ -60,27 +67,30 @@ func (w *waiting) asking() bool {
 
 // admit has op admitted, or joins the same call that waits already.
 func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
-	every := k.p.room.every
-	if every == 0 {
-		every = stillHere
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	var tick *time.Ticker // runs once a person is asked
+	defer func() {
+		if tick != nil {
+			tick.Stop()
+		}
+	}()
 	for {
 		w, err := k.wait(op)
 		if err != nil {
 			return nil, k.repeated(op, err)
 		}
-		asked := w.asked
+		asked, still := w.asked, (<-chan time.Time)(nil)
 		for here := true; here; {
 			select {
 			case <-w.done:
 				here = false
 			case <-asked:
 				k.listen()
-				asked = nil
-			case <-tick.C:
-				if w.asking() && k.r.ProtoAtLeast(1, 1) {
+				if tick == nil {
+					tick = time.NewTicker(k.p.room.interval())
+				}
+				asked, still = nil, tick.C
+			case <-still:
+				if k.r.ProtoAtLeast(1, 1) {
 					k.w.WriteHeader(http.StatusContinue)
 				}
 			case <-k.r.Context().Done():
@@ -88,6 +98,7 @@ func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
 				return nil, context.Cause(k.r.Context())
 			}
 		}
+		k.waited = k.waited || w.asking()
 		if w.err != nil {
 			return nil, w.err
 		}

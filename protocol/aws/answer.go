@@ -112,12 +112,25 @@ func (k *call) finish(x *protocol.Exchange, to *reply, resp *http.Response, body
 			return err
 		}
 	}
-	if err := k.head(x, to, resp, int64(len(body))); err != nil {
-		return err
+	outcome := outcomeOf(resp, seen.code, seen.message)
+	if len(body) > maxJoined || len(seen.withheld) > 0 {
+		if err := k.head(x, to, resp, int64(len(body))); err != nil {
+			return err
+		}
+		return to.after(x.Finish(protocol.Part{Kind: "body", Data: body, Withheld: len(seen.withheld) > 0, Masked: len(seen.edits), Content: -1}, outcome))
 	}
-	part := protocol.Part{Kind: "body", Data: body, Withheld: len(seen.withheld) > 0, Masked: len(seen.edits), Content: -1}
-	return to.after(x.Finish(part, outcomeOf(resp, seen.code, seen.message)))
+	text, content := k.headText(to, resp, int64(len(body)))
+	text = append(text, "\r\n"...)
+	to.skip = len(text)
+	err = x.Finish(protocol.Part{Kind: "answer", Data: append(text, body...), Masked: len(seen.edits), Content: content}, outcome)
+	if _, denied := errors.AsType[*protocol.Denied](err); denied {
+		_ = x.Annotate(protocol.Annotation{Kind: "denied", Text: "the answer has more than is allowed; the client did not get it"})
+	}
+	return to.after(err)
 }
+
+// maxJoined is the most bytes of a body that is recorded together with its head.
+const maxJoined = 64 << 10
 
 // withhold ends an exchange whose answer the client must not get.
 func (k *call) withhold(x *protocol.Exchange, resp *http.Response, err error) error {
@@ -147,6 +160,17 @@ func recompute(h http.Header, body []byte) error {
 // length is the body's, or -1: where it is known, all of it counts at once
 // against what is allowed, so that a denial is heard in its own words.
 func (k *call) head(x *protocol.Exchange, to *reply, resp *http.Response, length int64) error {
+	text, content := k.headText(to, resp, length)
+	err := x.EmitTo(io.Discard, protocol.Part{Kind: "head", Data: text, Content: content})
+	if _, ok := errors.AsType[*protocol.Denied](err); ok {
+		_ = x.End(protocol.Outcome{Result: protocol.Aborted, Code: strconv.Itoa(resp.StatusCode), Text: "more than is allowed"})
+	}
+	return err
+}
+
+// headText returns status and headers as they are recorded, and what counts of
+// the body against what is allowed; it has to send those that the client gets.
+func (k *call) headText(to *reply, resp *http.Response, length int64) (text []byte, content int64) {
 	to.header = http.Header{}
 	for name, values := range resp.Header {
 		if !slices.Contains(hopByHop, name) {
@@ -156,7 +180,7 @@ func (k *call) head(x *protocol.Exchange, to *reply, resp *http.Response, length
 	if resp.Header.Get("Content-Type") == "" {
 		to.header["Content-Type"] = nil // net/http would guess
 	}
-	content := length
+	content = length
 	switch {
 	case k.r.Method == http.MethodHead:
 		content = -1
@@ -169,17 +193,13 @@ func (k *call) head(x *protocol.Exchange, to *reply, resp *http.Response, length
 	if content == 0 {
 		content = -1
 	}
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "HTTP %d\n", resp.StatusCode)
-	_ = k.shown(to.header).Write(&text)
-	if masks := k.s.Masks(); masks.Suspect(text.Bytes()) {
-		masks.Redact(text.Bytes())
+	b := bytes.NewBuffer(make([]byte, 0, 512+max(0, min(length, maxJoined))))
+	fmt.Fprintf(b, "HTTP %d\r\n", resp.StatusCode)
+	_ = k.shown(to.header).Write(b)
+	if masks := k.s.Masks(); masks.Suspect(b.Bytes()) {
+		masks.Redact(b.Bytes())
 	}
-	err := x.EmitTo(io.Discard, protocol.Part{Kind: "head", Data: text.Bytes(), Content: content})
-	if _, ok := errors.AsType[*protocol.Denied](err); ok {
-		_ = x.End(protocol.Outcome{Result: protocol.Aborted, Code: strconv.Itoa(resp.StatusCode), Text: "more than is allowed"})
-	}
-	return err
+	return b.Bytes(), content
 }
 
 // shown returns headers without what AWS calls sensitive, for the record.
@@ -213,6 +233,7 @@ type reply struct {
 	w      http.ResponseWriter
 	status int
 	header http.Header
+	skip   int // bytes of the next write that are its head, as it is recorded
 	begun  bool
 	flush  bool // all that is written leaves at once: who does not take it is noticed
 }
@@ -231,10 +252,13 @@ func (a *reply) begin() {
 // nothing behind them.
 func (a *reply) Write(b []byte) (int, error) {
 	a.begin()
+	head := a.skip
+	b, a.skip = b[head:], 0
 	if len(b) == 0 {
-		return 0, nil
+		return head, nil
 	}
 	n, err := a.w.Write(b)
+	n += head
 	if err == nil && a.flush {
 		err = a.FlushError()
 	}

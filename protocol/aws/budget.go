@@ -21,11 +21,11 @@ type budget struct {
 type spending struct {
 	held  int64
 	users int           // that hold, or wait
-	freed chan struct{} // closed, and made anew, when something was given back
+	freed chan struct{} // closed when something was given back; nil while nobody waits
 }
 
-// take waits for n bytes, at most the limit, until ctx ends. What it returns
-// gives them back, and is called once.
+// take waits for n bytes, at most the limit, until ctx ends or its patience
+// does. What it returns gives them back, and is called once.
 func (b *budget) take(ctx context.Context, owner string, n int64) (giveBack func(), err error) {
 	n = min(n, b.limit)
 	b.mu.Lock()
@@ -35,20 +35,12 @@ func (b *budget) take(ctx context.Context, owner string, n int64) (giveBack func
 		if b.owners == nil {
 			b.owners = map[string]*spending{}
 		}
-		s = &spending{freed: make(chan struct{})}
+		s = new(spending)
 		b.owners[owner] = s
 	}
 	s.users++
-	for s.held+n > b.limit {
-		freed := s.freed
-		b.mu.Unlock()
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		}
-		b.mu.Lock()
-		if err != nil {
+	if s.held+n > b.limit {
+		if err := b.wait(ctx, s, n); err != nil {
 			b.leave(owner, s)
 			return nil, err
 		}
@@ -58,10 +50,38 @@ func (b *budget) take(ctx context.Context, owner string, n int64) (giveBack func
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		s.held -= n
-		close(s.freed)
-		s.freed = make(chan struct{})
+		if s.freed != nil {
+			close(s.freed)
+			s.freed = nil
+		}
 		b.leave(owner, s)
 	}, nil
+}
+
+// wait returns once there is room for n bytes; the caller holds mu.
+func (b *budget) wait(ctx context.Context, s *spending, n int64) error {
+	patience := b.patience
+	if patience == 0 {
+		patience = holdTime
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errBusy)
+	defer cancel()
+	for s.held+n > b.limit {
+		if s.freed == nil {
+			s.freed = make(chan struct{})
+		}
+		freed := s.freed
+		b.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+		}
+		b.mu.Lock()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // leave forgets an owner that nobody asks for any more; the caller holds mu.

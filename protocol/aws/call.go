@@ -2,7 +2,6 @@ package aws
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -38,6 +37,7 @@ type call struct {
 	whole  bool
 	held   []func() // give back the memory that the call's bodies take
 	ahead  *ahead   // reads the body while the call waits; mostly nil
+	waited bool     // for a person, which may take long
 	signed bool     // the signature was noted as used, by this call
 	token  string   // the gateway's own session token, that the target was sent
 	// reached says that there was a connection to send the call on.
@@ -165,13 +165,7 @@ func (k *call) hold(from *budget, length int64) error {
 	if length < 0 {
 		length = k.p.config.MaxBody
 	}
-	patience := from.patience
-	if patience == 0 {
-		patience = holdTime
-	}
-	ctx, cancel := context.WithTimeoutCause(k.r.Context(), patience, errBusy)
-	defer cancel()
-	giveBack, err := from.take(ctx, k.claim.AccessKeyID, length)
+	giveBack, err := from.take(k.r.Context(), k.claim.AccessKeyID, length)
 	if err == nil {
 		k.held = append(k.held, giveBack)
 	}
@@ -310,10 +304,11 @@ func (k *call) carry() error {
 		return err
 	}
 	defer func() { _ = x.End(protocol.Outcome{Result: protocol.Aborted, Text: "the gateway broke it off"}) }() // the first end counts
-	// It may have waited long.
-	if err := k.known(); err != nil {
-		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the credentials have ended meanwhile"})
-		return err
+	if k.waited {
+		if err := k.known(); err != nil {
+			_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the credentials have ended meanwhile"})
+			return err
+		}
 	}
 	return k.forward(to, x, out, region)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
-// Renderer makes the payload of recorded AWS calls readable: heads and bodies
-// as they are, JSON with its lines, events one by one. The zero value is ready
+// Renderer makes the payload of recorded AWS calls readable: answers, heads and
+// bodies as they are, JSON with its lines, events one by one. The zero value is ready
 // for use.
 type Renderer struct{}
 
@@ -22,7 +22,7 @@ var _ protocol.Renderer = Renderer{}
 func (Renderer) Protocol() string { return "aws" }
 
 // Render implements protocol.Renderer.
-func (Renderer) Render(w io.Writer, kind string, _, payload []byte) error {
+func (r Renderer) Render(w io.Writer, kind string, _, payload []byte) error {
 	switch {
 	case kind == "event":
 		frames := wire.NewFrames(bytes.NewReader(payload), 0)
@@ -38,6 +38,12 @@ func (Renderer) Render(w io.Writer, kind string, _, payload []byte) error {
 				return err
 			}
 		}
+	case kind == "answer":
+		head, body, _ := bytes.Cut(payload, []byte("\r\n\r\n"))
+		if err := r.Render(w, "head", nil, head); err != nil || len(body) == 0 {
+			return err
+		}
+		return r.Render(w, "body", nil, body)
 	case kind == "head" || kind == "body" || kind == "gateway" || kind == "object" || strings.HasPrefix(kind, "large"):
 		text := payload
 		var lines bytes.Buffer
