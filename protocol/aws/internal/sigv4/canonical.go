@@ -27,7 +27,7 @@ const (
 )
 
 // canonicalRequest is the text whose hash is signed. Pairs are those of the query, already without the signature.
-func canonicalRequest(r *http.Request, service string, query []pair, signed []string, payload string) ([]byte, error) {
+func canonicalRequest(r *http.Request, service string, query []pair, signed []header, payload string) ([]byte, error) {
 	path, err := canonicalPath(rawPath(r), SingleEncoded(service))
 	if err != nil {
 		return nil, err
@@ -39,13 +39,9 @@ func canonicalRequest(r *http.Request, service string, query []pair, signed []st
 	dst = append(dst, '\n')
 	dst = appendCanonicalQuery(dst, query)
 	dst = append(dst, '\n')
-	for _, name := range signed {
-		values := headerValues(r, name)
-		if values == nil {
-			return nil, fmt.Errorf("%w: the header %q is said to be signed, but is not there", ErrMalformed, name)
-		}
-		dst = append(append(dst, name...), ':')
-		for i, v := range values {
+	for _, h := range signed {
+		dst = append(append(dst, h.name...), ':')
+		for i, v := range h.values {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
@@ -54,9 +50,26 @@ func canonicalRequest(r *http.Request, service string, query []pair, signed []st
 		dst = append(dst, '\n')
 	}
 	dst = append(dst, '\n')
-	dst = append(dst, strings.Join(signed, ";")...)
+	dst = appendNames(dst, signed)
 	dst = append(dst, '\n')
 	return append(dst, payload...), nil
+}
+
+// header is one that is signed: its name in lower case, and its values.
+type header struct {
+	name   string
+	values []string
+}
+
+// appendNames appends the names of headers as SignedHeaders has them.
+func appendNames(dst []byte, headers []header) []byte {
+	for i, h := range headers {
+		if i > 0 {
+			dst = append(dst, ';')
+		}
+		dst = append(dst, h.name...)
+	}
+	return dst
 }
 
 // rawPath is the path as it was on the wire: RawPath where the default encoding would give another. As in net/url,
@@ -71,11 +84,8 @@ func rawPath(r *http.Request) string {
 }
 
 // canonicalPath is the path as it is signed. S3 encodes what it decodes, segment by segment. All others collapse
-// slashes and dots, and encode what was on the wire once more.
+// slashes and dots, and encode what was on the wire once more. Parse and Normalise bound its length.
 func canonicalPath(raw string, single bool) (string, error) {
-	if len(raw) > maxPath {
-		return "", fmt.Errorf("%w: the path is longer than %d bytes", ErrMalformed, maxPath)
-	}
 	if raw == "" {
 		return "/", nil
 	}
@@ -283,6 +293,19 @@ func unreserved(c byte) bool {
 func isUnreserved(s string) bool {
 	for i := range len(s) {
 		if !unreserved(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isHash reports whether s is a SHA-256 or a signature, in lower-case hexadecimal.
+func isHash(s string) bool {
+	if len(s) != 2*sha256.Size {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || '9' < c) && (c < 'a' || 'f' < c) {
 			return false
 		}
 	}

@@ -111,6 +111,10 @@ func TestSignRefuses(t *testing.T) {
 			_, err := sigv4.Sign(r, cred, "s3", "r", "undeclared", signedAt)
 			return err
 		},
+		"hash in upper case": func(r *http.Request) error {
+			_, err := sigv4.Sign(r, cred, "s3", "r", strings.ToUpper(emptyHash), signedAt)
+			return err
+		},
 		"no host": func(r *http.Request) error {
 			r.Host, r.URL.Host = "", ""
 			_, err := sigv4.Sign(r, cred, "s3", "r", emptyHash, signedAt)
@@ -128,6 +132,16 @@ func TestSignRefuses(t *testing.T) {
 			assert.Empty(t, r.Header)
 		})
 	}
+}
+
+// A path that is within its bounds until it is encoded is signed.
+func TestSignLongPath(t *testing.T) {
+	r := &http.Request{Method: "GET", Header: http.Header{}, Host: "h.example", URL: parsed(t, "/"+strings.Repeat("(", 20<<10))}
+	require.NoError(t, sigv4.Normalise(r, "lambda"))
+	_, err := sigv4.Sign(r, gatewayCredentials, "lambda", "eu-west-1", emptyHash, signedAt)
+	require.NoError(t, err)
+	_, err = strict.Check(sent(t, r), strict.One(gatewayKey, gatewaySecret, gatewayToken), signedAt)
+	require.NoError(t, err)
 }
 
 // sent is a request as its target receives it, through net/http's writer and reader.

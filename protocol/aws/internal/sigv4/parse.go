@@ -61,7 +61,11 @@ func Parse(r *http.Request) (Claim, error) {
 	if err := c.readPayload(r, query); err != nil {
 		return Claim{}, err
 	}
-	if _, err := canonicalPath(rawPath(r), SingleEncoded(c.Service)); err != nil {
+	raw := rawPath(r)
+	if len(raw) > maxPath {
+		return Claim{}, fmt.Errorf("%w: the path is longer than %d bytes", ErrMalformed, maxPath)
+	}
+	if _, err := canonicalPath(raw, SingleEncoded(c.Service)); err != nil {
 		return Claim{}, err
 	}
 	return c, nil

@@ -9,10 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
-	library "github.com/aws/smithy-go/aws-http-auth/sigv4"
-	v4 "github.com/aws/smithy-go/aws-http-auth/v4"
 )
 
 // Credentials sign requests. They print without their secrets.
@@ -44,26 +40,38 @@ func Sign(r *http.Request, cred Credentials, service, region, payload string, no
 	}
 	now = now.UTC()
 	r.Header.Del("Authorization")
+	r.Header.Del("Host") // net/http sends the field of the request
 	r.Header.Set("X-Amz-Date", now.Format(timeFormat))
 	r.Header.Set("X-Amz-Content-Sha256", payload)
 	r.Header.Del("X-Amz-Security-Token")
 	if cred.SessionToken != "" {
 		r.Header.Set("X-Amz-Security-Token", cred.SessionToken)
 	}
-	if ordinary(r, service, payload, query) {
-		return signByLibrary(r, cred, service, region, payload, now)
+	return signReady(r, cred, service, region, payload, now, query)
+}
+
+// signReady signs a request that has all its headers.
+func signReady(r *http.Request, cred Credentials, service, region, payload string, now time.Time, query []pair) ([]byte, error) {
+	headers := outboundHeaders(r)
+	canonical, err := canonicalRequest(r, service, query, headers, payload)
+	if err != nil {
+		return nil, err
 	}
-	return signHere(r, cred, service, region, payload, now, query)
+	date := now.Format(dateFormat)
+	over := scope(date, region, service)
+	signature := mac(signingKey(cred.SecretAccessKey, date, region, service),
+		stringToSign(now.Format(timeFormat), over, canonical))
+	r.Header.Set("Authorization", algorithm+" Credential="+cred.AccessKeyID+"/"+over+", SignedHeaders="+
+		string(appendNames(nil, headers))+", Signature="+hex.EncodeToString(signature))
+	return signature, nil
 }
 
 func readyToSign(r *http.Request, cred Credentials, service, region, payload string) ([]pair, error) {
 	if cred.AccessKeyID == "" || cred.SecretAccessKey == "" || service == "" || region == "" {
 		return nil, errors.New("sigv4: signing needs an access key, its secret, a service and a region")
 	}
-	if !strings.HasPrefix(payload, "STREAMING-") && payload != literalUnsigned {
-		if sum, err := hex.DecodeString(payload); err != nil || len(payload) != signatureHex || len(sum) == 0 {
-			return nil, errors.New("sigv4: the payload must be a SHA-256 in hexadecimal, or a word for what isn't hashed")
-		}
+	if !strings.HasPrefix(payload, "STREAMING-") && payload != literalUnsigned && !isHash(payload) {
+		return nil, errors.New("sigv4: the payload must be a SHA-256 in lower-case hexadecimal, or a word for what isn't hashed")
 	}
 	if requestHost(r) == "" {
 		return nil, errors.New("sigv4: a request without a host can't be signed")
@@ -78,37 +86,18 @@ func readyToSign(r *http.Request, cred Credentials, service, region, payload str
 	return query, nil
 }
 
-// ordinary reports whether the library makes the signature of this request that AWS makes. It can't where the payload
-// is a stream, where a header has several spaces in a row, where the path has empty segments that are not signed, or
-// where names in the query sort differently when they are encoded.
-func ordinary(r *http.Request, service, payload string, query []pair) bool {
-	if strings.HasPrefix(payload, "STREAMING-") {
-		return false
-	}
-	if raw := rawPath(r); raw != r.URL.EscapedPath() || !SingleEncoded(service) && raw != "" && collapse(raw) != raw {
-		return false
-	}
-	for i, p := range query {
-		if !isUnreserved(p.name) || slices.ContainsFunc(query[:min(i, 64)], func(q pair) bool { return q.name == p.name }) || i > 64 {
-			return false
+// outboundHeaders are the headers that are signed, in their order.
+func outboundHeaders(r *http.Request) []header {
+	headers := make([]header, 1, len(r.Header)+1)
+	headers[0] = header{"host", []string{requestHost(r)}}
+	for name, values := range r.Header {
+		if lower := strings.ToLower(name); lower != "host" && signsOutbound(lower) && len(values) > 0 {
+			headers = append(headers, header{lower, values})
 		}
 	}
-	for _, values := range r.Header {
-		for _, v := range values {
-			if strings.Contains(v, "  ") || strings.ContainsFunc(v, notPlain) {
-				return false
-			}
-		}
-	}
-	return true
+	slices.SortFunc(headers, func(a, b header) int { return strings.Compare(a.name, b.name) })
+	return headers
 }
-
-// notPlain is what the library may take for white space where it isn't, or the other way round.
-func notPlain(r rune) bool { return r < ' ' || r > '~' }
-
-type headerRules struct{}
-
-func (headerRules) IsSigned(lower string) bool { return signsOutbound(lower) }
 
 // signsOutbound is false for what net/http or a proxy on the way may set or change.
 func signsOutbound(lower string) bool {
@@ -118,50 +107,4 @@ func signsOutbound(lower string) bool {
 		return false
 	}
 	return !strings.HasPrefix(lower, "proxy-")
-}
-
-func signByLibrary(r *http.Request, cred Credentials, service, region, payload string, now time.Time) ([]byte, error) {
-	hash := v4.UnsignedPayload()
-	if payload != literalUnsigned {
-		hash, _ = hex.DecodeString(payload)
-	}
-	host := r.Host
-	r.Host = requestHost(r)
-	err := library.New().SignRequest(&library.SignRequestInput{
-		Request: r, PayloadHash: hash, Service: service, Region: region, Time: now,
-		Credentials: credentials.Credentials{AccessKeyID: cred.AccessKeyID, SecretAccessKey: cred.SecretAccessKey,
-			SessionToken: cred.SessionToken},
-	}, func(o *v4.SignerOptions) {
-		o.HeaderRules = headerRules{}
-		o.DisableDoublePathEscape = SingleEncoded(service)
-		o.DisableImplicitPayloadHashing = true
-	})
-	r.Host = host
-	r.Header.Del("Host") // net/http sends the field of the request
-	if err != nil {
-		return nil, fmt.Errorf("sigv4: signing: %w", err)
-	}
-	value := r.Header.Get("Authorization")
-	return hex.DecodeString(value[max(0, len(value)-signatureHex):])
-}
-
-func signHere(r *http.Request, cred Credentials, service, region, payload string, now time.Time, query []pair) ([]byte, error) {
-	signed := []string{"host"}
-	for name := range r.Header {
-		if lower := strings.ToLower(name); lower != "host" && signsOutbound(lower) {
-			signed = append(signed, lower)
-		}
-	}
-	slices.Sort(signed)
-	canonical, err := canonicalRequest(r, service, query, signed, payload)
-	if err != nil {
-		return nil, err
-	}
-	date := now.Format(dateFormat)
-	over := scope(date, region, service)
-	signature := mac(signingKey(cred.SecretAccessKey, date, region, service),
-		stringToSign(now.Format(timeFormat), over, canonical))
-	r.Header.Set("Authorization", algorithm+" Credential="+cred.AccessKeyID+"/"+over+", SignedHeaders="+
-		strings.Join(signed, ";")+", Signature="+hex.EncodeToString(signature))
-	return signature, nil
 }

@@ -47,7 +47,11 @@ func (c Claim) Verify(r *http.Request, secret string, now time.Time, bodyHash []
 	if c.Presigned {
 		query = without(query, signatureName)
 	}
-	canonical, err := canonicalRequest(r, c.Service, query, c.SignedHeaders, payload)
+	headers, err := c.headers(r)
+	if err != nil {
+		return err
+	}
+	canonical, err := canonicalRequest(r, c.Service, query, headers, payload)
 	if err != nil {
 		return err
 	}
@@ -59,6 +63,18 @@ func (c Claim) Verify(r *http.Request, secret string, now time.Time, bodyHash []
 		return ErrPayload
 	}
 	return c.inTime(now, opt.skew())
+}
+
+// headers are those that are said to be signed.
+func (c Claim) headers(r *http.Request) ([]header, error) {
+	headers := make([]header, len(c.SignedHeaders))
+	for i, name := range c.SignedHeaders {
+		headers[i] = header{name, headerValues(r, name)}
+		if headers[i].values == nil {
+			return nil, fmt.Errorf("%w: the header %q is said to be signed, but is not there", ErrMalformed, name)
+		}
+	}
+	return headers, nil
 }
 
 func (c Claim) inTime(now time.Time, skew time.Duration) error {
