@@ -4,9 +4,8 @@ package pgserver
 
 import (
 	"fmt"
-	"io"
-	"os/exec"
-	"syscall"
+
+	"github.com/sallyport/sallyport/internal/guard"
 )
 
 // guardScript reads process ids, the last of which counts and 0 means none.
@@ -26,36 +25,10 @@ fi
 rm -rf -- "$1"
 `
 
-// guard cleans up after this process, also where it has no chance to.
-type guard struct {
-	cmd  *exec.Cmd
-	pipe io.WriteCloser
-}
-
-func newGuard(dir string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sallyport-pg-guard", dir)
-	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/bin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	// The write end is close-on-exec: no other child keeps it open.
-	pipe, err := cmd.StdinPipe()
+func newGuard(dir string) (*guard.Guard, error) {
+	g, err := guard.Start("sallyport-pg-guard", guardScript, dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pgserver: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("pgserver: start the guard: %w", err)
-	}
-	return &guard{cmd, pipe}, nil
-}
-
-// watch names the process to stop; 0 for none.
-func (g *guard) watch(pid int) error {
-	_, err := fmt.Fprintf(g.pipe, "%d\n", pid)
-	return err
-}
-
-// finish has the guard do its work now and waits for it.
-func (g *guard) finish() error {
-	_ = g.pipe.Close()
-	return g.cmd.Wait()
+	return g, nil
 }

@@ -42,7 +42,7 @@ func (s *Server) start(ctx context.Context) error {
 		close(p.done)
 	}()
 	s.proc = p
-	if err := s.guard.watch(cmd.Process.Pid); err != nil {
+	if err := s.guard.Watch(cmd.Process.Pid); err != nil {
 		return err
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -107,7 +107,7 @@ func (s *Server) Stop() error {
 	}
 	s.stopped = true
 	s.halt(syscall.SIGQUIT)
-	err := s.guard.finish()
+	err := s.guard.Finish()
 	if _, serr := os.Lstat(s.base); !os.IsNotExist(serr) {
 		err = errors.Join(err, fmt.Errorf("pgserver: %s could not be removed", s.base))
 	}
@@ -145,6 +145,6 @@ func (s *Server) halt(sig syscall.Signal) {
 	lines := s.lockFile()
 	s.proc.end(sig)
 	s.proc = nil
-	_ = s.guard.watch(0)
+	_ = s.guard.Watch(0)
 	releaseShared(lines)
 }

@@ -18,6 +18,8 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/sallyport/sallyport/internal/guard"
 )
 
 // Server is a private PostgreSQL server. Its methods are safe for concurrent
@@ -28,7 +30,7 @@ type Server struct {
 	base    string // holds data, socket and log; removed in the end
 	port    int
 	account *account
-	guard   *guard
+	guard   *guard.Guard
 	ca      *authority
 
 	mu      sync.Mutex // the process and the end of it

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/sallyport/sallyport/internal/guard"
 )
 
 // EmbeddedUser is whom [Embedded] knows.
@@ -36,7 +38,7 @@ type Embedded struct {
 	listener net.Listener
 	config   *ssh.ServerConfig
 	dir      string
-	guard    *guard
+	guard    *guard.Guard
 	hostKey  ssh.PublicKey
 	client   ssh.Signer
 
@@ -70,7 +72,7 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 		return nil, errors.Join(err, os.RemoveAll(e.dir))
 	}
 	if e.listener, err = net.ListenTCP("tcp", addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("sshserver: %w", err), e.guard.finish())
+		return nil, errors.Join(fmt.Errorf("sshserver: %w", err), e.guard.Finish())
 	}
 	e.work.Go(e.accept)
 	return e, nil
@@ -149,7 +151,7 @@ func (e *Embedded) Close() error {
 	}
 	e.mu.Unlock()
 	// The guard kills also what would keep a session waiting.
-	err = errors.Join(err, e.guard.finish())
+	err = errors.Join(err, e.guard.Finish())
 	e.work.Wait()
 	if _, serr := os.Lstat(e.dir); !os.IsNotExist(serr) {
 		err = errors.Join(err, fmt.Errorf("sshserver: %s could not be removed", e.dir))

@@ -4,9 +4,8 @@ package sshserver
 
 import (
 	"fmt"
-	"io"
-	"os/exec"
-	"syscall"
+
+	"github.com/sallyport/sallyport/internal/guard"
 )
 
 // marker is set in the environment of every session of a server, to the
@@ -58,36 +57,10 @@ while [ $((round += 1)) -le 500 ] && [ -n "$(alive)" ]; do sleep 0.02; done
 rm -rf -- "$dir"
 `
 
-// guard cleans up after this process, also where it has no chance to.
-type guard struct {
-	cmd  *exec.Cmd
-	pipe io.WriteCloser
-}
-
-func newGuard(dir string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sallyport-sshd-guard", dir, marker)
-	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/bin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	// The write end is close-on-exec: no other child keeps it open.
-	pipe, err := cmd.StdinPipe()
+func newGuard(dir string) (*guard.Guard, error) {
+	g, err := guard.Start("sallyport-sshd-guard", guardScript, dir, marker)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sshserver: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("sshserver: start the guard: %w", err)
-	}
-	return &guard{cmd, pipe}, nil
-}
-
-// watch names the process to stop; 0 for none.
-func (g *guard) watch(pid int) error {
-	_, err := fmt.Fprintf(g.pipe, "%d\n", pid)
-	return err
-}
-
-// finish has the guard do its work now and waits for it.
-func (g *guard) finish() error {
-	_ = g.pipe.Close()
-	return g.cmd.Wait()
+	return g, nil
 }

@@ -81,7 +81,7 @@ func (s *Server) start(ctx context.Context) error {
 		close(p.done)
 	}()
 	s.proc = p
-	if err := s.guard.watch(cmd.Process.Pid); err != nil {
+	if err := s.guard.Watch(cmd.Process.Pid); err != nil {
 		return err
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -107,7 +107,7 @@ func (s *Server) Pid() int { return s.proc.cmd.Process.Pid }
 // its directory. Later calls return what the first did.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		s.closed = s.guard.finish()
+		s.closed = s.guard.Finish()
 		if s.proc != nil {
 			<-s.proc.done
 		}

@@ -21,6 +21,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/sallyport/sallyport/internal/guard"
 )
 
 // Server is a private OpenSSH server. Its methods are safe for concurrent use.
@@ -32,7 +34,7 @@ type Server struct {
 	port     int
 	hostKeys []ssh.PublicKey
 	client   ssh.Signer
-	guard    *guard
+	guard    *guard.Guard
 	proc     *process
 
 	closing sync.Once
