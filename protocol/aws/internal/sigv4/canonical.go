@@ -318,8 +318,7 @@ func stringToSign(when, scope string, canonical []byte) string {
 	return algorithm + "\n" + when + "\n" + scope + "\n" + hex.EncodeToString(sum[:])
 }
 
-// signingKey is the key for one day, region and service. Deriving it takes less than three microseconds, so none is
-// kept.
+// signingKey is the key for one day, region and service.
 func signingKey(secret, date, region, service string) []byte {
 	key := mac([]byte("AWS4"+secret), date)
 	key = mac(key, region)

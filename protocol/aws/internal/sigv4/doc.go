@@ -6,7 +6,7 @@
 // where it was read whole. [Normalise] and [Strip] make of it a request that can only be read in one way and that
 // carries none of the client's authentication; [Sign] signs that with the gateway's own credentials. Where the body
 // streams, a [Reader] proves it while it passes and frames it for the target. A [Guard] remembers the signatures of
-// calls that must not be repeated.
+// calls that must not be repeated. [Keys] spare most calls the derivation of their key.
 //
 // Every length is bounded before anything is allocated for it, nothing is handed out before it is proven, and no
 // error, String or log value holds a secret or a signature.

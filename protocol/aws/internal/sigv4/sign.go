@@ -34,24 +34,11 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 //
 // The signature is what [Resign] needs for chunks. Errors are for a request that is not ready to be signed.
 func Sign(r *http.Request, cred Credentials, service, region, payload string, now time.Time) ([]byte, error) {
-	query, err := readyToSign(r, cred, service, region, payload)
-	if err != nil {
-		return nil, err
-	}
-	now = now.UTC()
-	r.Header.Del("Authorization")
-	r.Header.Del("Host") // net/http sends the field of the request
-	r.Header.Set("X-Amz-Date", now.Format(timeFormat))
-	r.Header.Set("X-Amz-Content-Sha256", payload)
-	r.Header.Del("X-Amz-Security-Token")
-	if cred.SessionToken != "" {
-		r.Header.Set("X-Amz-Security-Token", cred.SessionToken)
-	}
-	return signReady(r, cred, service, region, payload, now, query)
+	return (*Keys)(nil).Sign(r, cred, service, region, payload, now)
 }
 
 // signReady signs a request that has all its headers.
-func signReady(r *http.Request, cred Credentials, service, region, payload string, now time.Time, query []pair) ([]byte, error) {
+func (k *Keys) signReady(r *http.Request, cred Credentials, service, region, payload string, now time.Time, query []pair) ([]byte, error) {
 	headers := outboundHeaders(r)
 	canonical, err := canonicalRequest(r, service, query, headers, payload)
 	if err != nil {
@@ -59,8 +46,7 @@ func signReady(r *http.Request, cred Credentials, service, region, payload strin
 	}
 	date := now.Format(dateFormat)
 	over := scope(date, region, service)
-	signature := mac(signingKey(cred.SecretAccessKey, date, region, service),
-		stringToSign(now.Format(timeFormat), over, canonical))
+	signature := k.mac(cred.SecretAccessKey, date, region, service, stringToSign(now.Format(timeFormat), over, canonical))
 	r.Header.Set("Authorization", algorithm+" Credential="+cred.AccessKeyID+"/"+over+", SignedHeaders="+
 		string(appendNames(nil, headers))+", Signature="+hex.EncodeToString(signature))
 	return signature, nil

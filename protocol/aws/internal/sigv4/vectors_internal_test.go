@@ -104,7 +104,7 @@ func TestVectorsSign(t *testing.T) {
 			query, err := parseQuery(v.req.URL.RawQuery)
 			require.NoError(t, err)
 			payload := hex.EncodeToString(v.hash())
-			got, err := signReady(v.req, cred, c.Service, c.Region, payload, c.Time, query)
+			got, err := new(Keys).signReady(v.req, cred, c.Service, c.Region, payload, c.Time, query)
 			require.NoError(t, err)
 			assert.Equal(t, c.Signature, got)
 			again, err := Parse(v.req)

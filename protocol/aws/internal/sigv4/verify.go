@@ -16,6 +16,9 @@ const DefaultSkew = 15 * time.Minute
 type Options struct {
 	// Skew is how far the time of a signature may be from now, both ways; zero means [DefaultSkew].
 	Skew time.Duration
+	// Keys keeps the key of one signature for the next; nil keeps none. It should not be the one that signs: it keeps
+	// one key, so that two secrets that take turns gain nothing.
+	Keys *Keys
 }
 
 func (o Options) skew() time.Duration {
@@ -55,8 +58,8 @@ func (c Claim) Verify(r *http.Request, secret string, now time.Time, bodyHash []
 	if err != nil {
 		return err
 	}
-	key := signingKey(secret, c.Date, c.Region, c.Service)
-	if !hmac.Equal(mac(key, stringToSign(c.Time.Format(timeFormat), c.Scope(), canonical)), c.Signature) {
+	text := stringToSign(c.Time.Format(timeFormat), c.Scope(), canonical)
+	if !hmac.Equal(opt.Keys.mac(secret, c.Date, c.Region, c.Service, text), c.Signature) {
 		return ErrMismatch
 	}
 	if c.Payload == Hashed && bodyHash != nil && !hmac.Equal(bodyHash, c.PayloadHash[:]) {
