@@ -54,7 +54,7 @@ func (k *call) answer(x *protocol.Exchange, resp *http.Response) error {
 		}
 		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body, err := readAll(resp.Body, resp.ContentLength, limit)
 	if err != nil {
 		return k.halfAnswered(x, to, resp)
 	}

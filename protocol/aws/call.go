@@ -35,11 +35,12 @@ type call struct {
 	wire   model.Wire // of the answer; guessed until the call has a name
 	body   []byte     // where it is held whole
 	whole  bool
-	held   []func() // give back the memory that the call's bodies take
-	ahead  *ahead   // reads the body while the call waits; mostly nil
-	waited bool     // for a person, which may take long
-	signed bool     // the signature was noted as used, by this call
-	token  string   // the gateway's own session token, that the target was sent
+	hash   [sha256.Size]byte // of body
+	held   []func()          // give back the memory that the call's bodies take
+	ahead  *ahead            // reads the body while the call waits; mostly nil
+	waited bool              // for a person, which may take long
+	signed bool              // the signature was noted as used, by this call
+	token  string            // the gateway's own session token, that the target was sent
 	// reached says that there was a connection to send the call on.
 	reached atomic.Bool
 	target  atomic.Pointer[bulk] // of that connection; nil where it has none
@@ -116,7 +117,7 @@ func (k *call) prove() error {
 			return err
 		}
 	}
-	return k.claim.Verify(k.r, k.secret, time.Now(), hash, sigv4.Options{})
+	return k.claim.Verify(k.r, k.secret, time.Now(), hash, sigv4.Options{Keys: &k.c.keys})
 }
 
 // known asks who has the access key, and for the secret that belongs to it.
@@ -143,20 +144,32 @@ func (k *call) readBody() ([]byte, error) {
 	if err := k.hold(&k.p.requests, k.r.ContentLength); err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	if k.r.ContentLength > 0 {
-		b.Grow(int(min(k.r.ContentLength, 64<<10)))
-	}
-	n, err := b.ReadFrom(io.LimitReader(k.r.Body, limit+1))
+	body, err := readAll(k.r.Body, k.r.ContentLength, limit)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: the body broke off", sigv4.ErrIncomplete)
-	case n > limit:
+	case int64(len(body)) > limit:
 		return nil, &tooLarge{limit}
 	}
-	k.body, k.whole = b.Bytes(), true
-	hash := sha256.Sum256(k.body)
-	return hash[:], nil
+	k.body, k.whole, k.hash = body, true, sha256.Sum256(body)
+	return k.hash[:], nil
+}
+
+// readAll reads a body that is said to have that length, or any if it is
+// negative, up to one byte beyond limit.
+func readAll(from io.Reader, length, limit int64) ([]byte, error) {
+	if large(length) || length > limit {
+		return io.ReadAll(io.LimitReader(from, limit+1))
+	}
+	body := make([]byte, length+1) // its end has to be seen
+	switch n, err := io.ReadFull(from, body); {
+	case int64(n) == length && (err == io.EOF || err == io.ErrUnexpectedEOF):
+		return body[:length], nil
+	case err == nil || err == io.EOF:
+		return nil, io.ErrUnexpectedEOF
+	default:
+		return nil, err
+	}
 }
 
 // hold takes the memory for a body of that length, or of any if it is negative,

@@ -29,6 +29,7 @@ type connection struct {
 	aws   model.Host // what host says
 	plain bool       // others can read it
 	h2    bool       // the client has chosen HTTP/2
+	keys  sigv4.Keys // of the client, who mostly has one
 	bulk  *bulk      // under TLS, where bodies come one after the other; else nil
 }
 

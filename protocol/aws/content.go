@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"mime"
@@ -133,7 +134,7 @@ func (k *call) unpack() error {
 	case int64(len(plain)) > limit:
 		return &tooLarge{limit}
 	}
-	k.body = plain
+	k.body, k.hash = plain, sha256.Sum256(plain)
 	k.r.Header.Del("Content-Encoding")
 	return nil
 }

@@ -57,7 +57,11 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 		}
 		at = scheme + "://" + prefix + host
 	}
-	out, err := http.NewRequestWithContext(k.r.Context(), k.r.Method, at, nil)
+	ctx := httptrace.WithClientTrace(k.r.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		k.target.Store(bulkOf(i.Conn))
+		k.reached.Store(true)
+	}})
+	out, err := http.NewRequestWithContext(ctx, k.r.Method, at, nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -100,11 +104,6 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		return err
 	}
 	k.token = creds.SessionToken
-	trace := httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		k.target.Store(bulkOf(i.Conn))
-		k.reached.Store(true)
-	}}
-	out = out.WithContext(httptrace.WithClientTrace(out.Context(), &trace))
 	now, signing := time.Now(), k.name.Operation.Service.SigningName
 	if k.claim.Service != "" {
 		signing = k.claim.Service
@@ -113,10 +112,10 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 	if k.whole || k.claim.Payload == sigv4.Hashed {
 		payload = hex.EncodeToString(k.claim.PayloadHash[:])
 		if k.whole {
-			payload = sha256Hex(k.body)
+			payload = hex.EncodeToString(k.hash[:])
 		}
 	}
-	seed, err := sigv4.Sign(out, creds, signing, region, payload, now)
+	seed, err := u.keys.Sign(out, creds, signing, region, payload, now)
 	if err != nil {
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the request cannot be signed"})
 		return err

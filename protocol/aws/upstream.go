@@ -27,6 +27,7 @@ type upstream struct {
 	p    *Plugin
 	s    *protocol.Session
 	http *http.Transport
+	keys sigv4.Keys // that calls are signed with
 
 	turn  chan struct{} // taken while credentials are fetched
 	login Login
