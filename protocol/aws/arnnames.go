@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/sts"
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
@@ -23,6 +24,123 @@ var aliases = map[string]map[string][]string{
 	},
 	"s3":  {"bucketname": {"bucket"}, "objectname": {"key"}},
 	"ssm": {"parameternamewithoutleadingslash": {"name", "names", "path"}, "documentname": {"documentname", "name"}},
+}
+
+// plan is what is the same for all calls of an operation.
+type plan struct {
+	op        *model.Operation
+	verb      string
+	effects   protocol.Effects
+	templates []template
+	params    []string       // that may stand for a variable of a template, in lower case
+	index     map[string]int // of params
+	cousins   []int          // of params: those that longer names may end in, the longest first
+}
+
+// template makes ARNs. Its fixed ones are without variables.
+type template struct {
+	text  string
+	parts []part
+	fixed bool
+}
+
+// part is a variable of a template with the text before it. The text behind the
+// last has a variable without a name.
+type part struct {
+	literal, variable string
+	ambient           ambient
+	params            []int // that may stand for it, of the plan's, the likeliest first
+}
+
+// ambient are the variables that are about where the call is made.
+type ambient uint8
+
+const (
+	ambientEmpty ambient = iota // no variable
+	ambientPartition
+	ambientRegion
+	ambientAccount
+	ambients
+	notAmbient = ambients
+)
+
+func ambientOf(variable string) ambient {
+	switch variable {
+	case "":
+		return ambientEmpty
+	case "Partition":
+		return ambientPartition
+	case "Region":
+		return ambientRegion
+	case "Account":
+		return ambientAccount
+	}
+	return notAmbient
+}
+
+// plan returns the operation's plan, which is made once.
+func (p *Plugin) plan(op *model.Operation) *plan {
+	made, ok := p.plans.Load(op)
+	if !ok {
+		made, _ = p.plans.LoadOrStore(op, newPlan(op))
+	}
+	return made.(*plan)
+}
+
+func newPlan(op *model.Operation) *plan {
+	p := &plan{op: op, verb: op.Service.Name + ":" + op.Name, effects: effects(op), index: map[string]int{}}
+	for _, text := range op.Resources {
+		p.templates = append(p.templates, p.template(text))
+	}
+	for i, param := range p.params {
+		p.index[param] = i
+		if len(param) >= 5 {
+			p.cousins = append(p.cousins, i)
+		}
+	}
+	slices.SortStableFunc(p.cousins, func(i, j int) int { return len(p.params[j]) - len(p.params[i]) })
+	return p
+}
+
+// template reads a template. Its parameters become the plan's.
+func (p *plan) template(text string) template {
+	t := template{text: text, fixed: true}
+	params := map[string][]int{} // of a variable that is there twice, the last place counts
+	for rest := text; rest != ""; {
+		literal, after, _ := strings.Cut(rest, "${")
+		variable, tail, _ := strings.Cut(after, "}")
+		rest = tail
+		t.parts = append(t.parts, part{literal: literal, variable: variable, ambient: ambientOf(variable)})
+		if ambientOf(variable) != notAmbient {
+			continue
+		}
+		t.fixed = false
+		params[variable] = nil
+		for _, name := range candidates(p.op, kindOf(literal), strings.ToLower(variable)) {
+			at := slices.Index(p.params, name)
+			if at < 0 {
+				at, p.params = len(p.params), append(p.params, name)
+			}
+			if !slices.Contains(params[variable], at) {
+				params[variable] = append(params[variable], at)
+			}
+		}
+	}
+	for i := range t.parts {
+		t.parts[i].params = params[t.parts[i].variable]
+	}
+	return t
+}
+
+// cousin returns the parameter that a longer name ends in, as SourceKeyId and
+// TargetTableName do; -1 where there is none.
+func (p *plan) cousin(name string) int {
+	for _, i := range p.cousins {
+		if param := p.params[i]; len(param) < len(name) && strings.HasSuffix(name, param) {
+			return i
+		}
+	}
+	return -1
 }
 
 // candidates returns the parameters that may stand for a variable, lower case,
@@ -156,7 +274,7 @@ func (a *arns) special(service, name, value string, sure bool) bool {
 
 // aside takes in what a call is about besides: all that a tag picks, things in
 // another account, and roles by their bare names.
-func (a *arns) aside(service, name string, l wire.Leaf) {
+func (a *arns) aside(service, name string, l *wire.Leaf) {
 	of := func(kind string) {
 		if !isARN(l.Value) {
 			a.give("arn:"+a.partition+":iam::"+a.account+":"+kind+"/"+l.Value, false)
@@ -181,8 +299,9 @@ func (a *arns) aside(service, name string, l wire.Leaf) {
 
 // placed reports whether a parameter's name says that it is for a resource.
 func placed(name string) bool {
+	one := strings.TrimSuffix(name, "s")
 	for _, end := range []string{"arn", "arnlist", "id", "name", "identifier", "resource"} {
-		if strings.HasSuffix(name, end) || strings.HasSuffix(name, end+"s") {
+		if strings.HasSuffix(name, end) || strings.HasSuffix(one, end) {
 			return true
 		}
 	}
@@ -200,11 +319,11 @@ func (a *arns) copySource(s string) {
 		s = "arn:" + a.partition + ":s3:::" + s
 	}
 	a.give(s, true)
-	a.sources[s] = true
+	a.sources.add(s)
 	if bucket, key, ok := strings.Cut(strings.TrimPrefix(s, "arn:"+a.partition+":s3:::"), "/"); ok && a.folds {
 		other := "arn:" + a.partition + ":s3:::" + folded(bucket+"/"+key)
 		a.give(other, true)
-		a.sources[other] = true
+		a.sources.add(other)
 	}
 }
 

@@ -1,14 +1,11 @@
 package aws
 
 import (
-	"iter"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
-	"github.com/sallyport/sallyport/protocol/aws/internal/model"
 	"github.com/sallyport/sallyport/protocol/aws/internal/wire"
 )
 
@@ -17,81 +14,76 @@ import (
 // be a resource is told as well, and where something could be missing the
 // whole service is.
 type arns struct {
-	op                *model.Operation
+	*plan
 	partition, region string
 	account           string
-	templates         []template
-	values            map[string]*names // of the parameters that may stand for a variable, by lower-case name
-	extra             map[string]*names // what may do so too: under names that are nearly the same, or that the model lacks
-	given             names             // parameters that are ARNs
-	sure              map[string]bool   // those of them that are in a place for resources
-	sources           map[string]bool   // ARNs of what is only read, though the call writes
-	folds             bool              // the target may take a path for one without empty and dot segments
-	told, lost        bool              // what it is about is known; something may be missing
+	here              [ambients]string // what stands for ambient variables
+	values            []texts          // of the parameters that may stand for a variable, as plan.params
+	extra             []texts          // what may do so too: under names that are nearly the same, or that the model lacks; nil where there is none
+	given             texts            // parameters that are ARNs
+	sure              texts            // those of them that are in a place for resources
+	sources           texts            // ARNs of what is only read, though the call writes
+	folds             bool             // the target may take a path for one without empty and dot segments
+	told, lost        bool             // what it is about is known; something may be missing
 }
 
-// names are texts, each once.
-type names struct {
+// texts are texts, each once.
+type texts struct {
 	list []string
-	has  map[string]bool
+	has  map[string]bool // nil while the list is short
 }
 
-func (n *names) add(s string) {
-	if n.has[s] || len(n.list) >= maxNames {
+func (t *texts) holds(s string) bool {
+	if t.has != nil {
+		return t.has[s]
+	}
+	return slices.Contains(t.list, s)
+}
+
+func (t *texts) add(s string) {
+	if t.holds(s) {
 		return
 	}
-	if n.has == nil {
-		n.has = map[string]bool{}
+	t.list = append(t.list, s)
+	switch {
+	case t.has != nil:
+		t.has[s] = true
+	case len(t.list) > 16:
+		t.has = make(map[string]bool, 4*len(t.list))
+		for _, have := range t.list {
+			t.has[have] = true
+		}
 	}
-	n.has[s] = true
-	n.list = append(n.list, s)
 }
 
-// template is one of the operation's, with the parameters that may stand for
-// each of its variables, the likeliest first.
-type template struct {
-	text  string
-	names map[string][]string
+// name adds one of the values of a parameter.
+func (t *texts) name(s string) {
+	if len(t.list) < maxNames {
+		t.add(s)
+	}
 }
 
 // maxNames bounds how many values are kept for one parameter: one more than
 // are told, so that more are noticed.
 const maxNames = maxObjects + 1
 
-func newARNs(op *model.Operation, region, account string) *arns {
-	a := &arns{op: op, partition: "aws", region: region, account: account, values: map[string]*names{}, extra: map[string]*names{}, sure: map[string]bool{}, sources: map[string]bool{}}
+func newARNs(of *plan, region, account string) *arns {
+	a := &arns{plan: of, partition: "aws", region: region, account: account, values: make([]texts, len(of.params))}
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		a.partition = "aws-cn"
 	case strings.HasPrefix(region, "us-gov-"):
 		a.partition = "aws-us-gov"
 	}
-	for _, text := range op.Resources {
-		t := template{text, map[string][]string{}}
-		for literal, name := range segments(text) {
-			if ambient(name) {
-				continue
-			}
-			t.names[name] = candidates(op, kindOf(literal), strings.ToLower(name))
-			for _, c := range t.names[name] {
-				a.values[c], a.extra[c] = &names{}, &names{}
-			}
-		}
-		a.templates = append(a.templates, t)
-	}
+	a.here = [ambients]string{ambientPartition: a.partition, ambientRegion: a.region, ambientAccount: a.account}
 	return a
-}
-
-// ambient reports whether a variable is about where the call is made.
-func ambient(name string) bool {
-	return name == "" || name == "Partition" || name == "Region" || name == "Account"
 }
 
 // maxName is the most bytes that a resource's name is taken to have.
 const maxName = 2048
 
 // add takes in one parameter.
-func (a *arns) add(l wire.Leaf) {
+func (a *arns) add(l *wire.Leaf) {
 	if l.Value == "" {
 		return
 	}
@@ -107,54 +99,56 @@ func (a *arns) add(l wire.Leaf) {
 		}
 		name = "tablename"
 	}
-	_, candidate := a.values[name]
+	param, candidate := a.index[name]
 	cousin := a.cousin(name)
 	if !candidate {
 		a.aside(service, name, l)
 	}
 	if len(l.Value) > maxName || l.Sensitive {
-		a.lost = a.lost || candidate || cousin != "" || len(l.Value) > maxName && special(service, name)
+		a.lost = a.lost || candidate || cousin >= 0 || len(l.Value) > maxName && special(service, name)
 		return
 	}
 	if a.special(service, name, l.Value, true) {
 		return
 	}
 	if isARN(l.Value) {
-		a.give(l.Value, (candidate || cousin != "" || placed(name)) && (l.Key || len(l.Keys) == 0))
+		a.give(l.Value, (candidate || cousin >= 0 || placed(name)) && (l.Key || len(l.Keys) == 0))
 		return
 	}
-	if other := folded(l.Value); a.folds && service == "s3" && name == "key" && candidate && other != l.Value {
-		a.extra[name].add(other)
+	if a.folds && service == "s3" && name == "key" && candidate {
+		if other := folded(l.Value); other != l.Value {
+			a.another(param, other)
+		}
 	}
 	switch {
 	case name == "name" && strings.ContainsAny(l.Path, ".["): // of something inside
 	case candidate:
-		a.values[name].add(a.plain(service, name, l.Value))
-	case cousin != "":
-		a.extra[cousin].add(a.plain(service, cousin, l.Value))
+		a.values[param].name(a.plain(service, name, l.Value))
+	case cousin >= 0:
+		a.another(cousin, a.plain(service, a.params[cousin], l.Value))
 	}
 }
 
 // stranger takes in a parameter that the model does not know, by any of the
 // names that lead to it: targets may know it, or read it without regard to
 // case or to an index.
-func (a *arns) stranger(l wire.Leaf) {
+func (a *arns) stranger(l *wire.Leaf) {
 	long, service := len(l.Value) > maxName, a.op.Service.Name
 	for _, key := range append([]string{l.Name}, l.Keys...) {
 		for name := range strings.SplitSeq(strings.ToLower(key), ".") {
 			if name == "name" && !strings.EqualFold(l.Path, name) {
 				continue
 			}
-			_, candidate := a.values[name]
+			param, candidate := a.index[name]
 			if !candidate {
-				name = a.cousin(name)
+				param = a.cousin(name)
 			}
 			switch {
-			case name == "" && !special(service, strings.ToLower(key)):
+			case param < 0 && !special(service, strings.ToLower(key)):
 				continue
-			case long || name == "":
+			case long || param < 0:
 			case !isARN(l.Value):
-				a.extra[name].add(a.plain(service, name, l.Value))
+				a.another(param, a.plain(service, a.params[param], l.Value))
 			}
 			a.lost = true
 		}
@@ -164,51 +158,54 @@ func (a *arns) stranger(l wire.Leaf) {
 	}
 }
 
-// cousin returns the candidate that a longer name ends in, as SourceKeyId and
-// TargetTableName do.
-func (a *arns) cousin(name string) string {
-	longest := ""
-	for c := range a.values {
-		if len(c) >= 5 && len(c) > len(longest) && len(c) < len(name) && strings.HasSuffix(name, c) {
-			longest = c
-		}
+// another notes what may be a value of a parameter too.
+func (a *arns) another(param int, value string) {
+	if a.extra == nil {
+		a.extra = make([]texts, len(a.params))
 	}
-	return longest
+	a.extra[param].name(value)
 }
 
 func (a *arns) give(arn string, sure bool) {
-	a.given.add(arn)
-	a.sure[arn] = a.sure[arn] || sure
+	a.given.name(arn)
+	if sure {
+		a.sure.add(arn)
+	}
 }
 
 // objects returns what the call is about: at least the service itself.
 func (a *arns) objects(e protocol.Effects) []protocol.Object {
-	seen := map[string]bool{}
-	for _, t := range a.templates {
-		a.fill(t, false, seen)
+	var seen texts
+	for i := range a.templates {
+		a.fill(&a.templates[i], false, "", &seen)
 	}
-	if len(seen) == 0 {
-		for _, t := range a.templates {
-			a.fill(t, true, seen)
+	if len(seen.list) == 0 {
+		for i := range a.templates {
+			a.fill(&a.templates[i], true, "", &seen)
 		}
 	}
-	made := maps.Clone(seen)
-	told := a.told || len(seen) > 0
+	var read texts
+	for _, arn := range a.sources.list {
+		if !seen.holds(arn) {
+			read.add(arn)
+		}
+	}
+	told := a.told || len(seen.list) > 0
 	for _, arn := range a.given.list {
-		told = told || a.sure[arn] && (len(a.templates) == 0 || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) }))
-		seen[arn] = true
+		told = told || a.sure.holds(arn) && (len(a.templates) == 0 || slices.ContainsFunc(a.templates, func(t template) bool { return alike(t.text, arn) }))
+		seen.add(arn)
 	}
-	a.fillExtra(seen)
+	a.fillExtra(&seen)
 	if !told || a.lost {
-		seen["arn:"+a.partition+":"+a.op.Service.SigningName+":"+a.region+":"+a.account+":*"] = true
+		seen.add("arn:" + a.partition + ":" + a.op.Service.SigningName + ":" + a.region + ":" + a.account + ":*")
 	}
-	var list []protocol.Object
-	for _, arn := range slices.Sorted(maps.Keys(seen)) {
-		o := protocol.Object{Kind: "arn", Name: arn, Effects: e}
-		if a.sources[arn] && !made[arn] {
-			o.Effects = protocol.Read
+	slices.Sort(seen.list)
+	list := make([]protocol.Object, len(seen.list))
+	for i, arn := range seen.list {
+		list[i] = protocol.Object{Kind: "arn", Name: arn, Effects: e}
+		if read.holds(arn) {
+			list[i].Effects = protocol.Read
 		}
-		list = append(list, o)
 	}
 	return list
 }
@@ -216,9 +213,10 @@ func (a *arns) objects(e protocol.Effects) []protocol.Object {
 // tables returns the names of DynamoDB's tables among what the call is about.
 func (a *arns) tables() []string {
 	var list []string
-	for _, of := range []map[string]*names{a.values, a.extra} {
-		if n := of["tablename"]; n != nil {
-			list = append(list, n.list...)
+	if param, ok := a.index["tablename"]; ok {
+		list = append(list, a.values[param].list...)
+		if a.extra != nil {
+			list = append(list, a.extra[param].list...)
 		}
 	}
 	for _, arn := range a.given.list {
@@ -232,89 +230,110 @@ func (a *arns) tables() []string {
 
 // fillExtra adds the ARNs that templates make with what may stand for their
 // variables too.
-func (a *arns) fillExtra(into map[string]bool) {
-	found := map[string]bool{}
+func (a *arns) fillExtra(into *texts) {
+	if a.extra == nil {
+		return
+	}
+	var found texts
 	for _, parts := range []bool{false, true} {
-		for _, t := range a.templates {
-			for name := range t.names {
-				if extra := a.extraOf(t, name); len(extra) > 0 {
-					a.make(t, parts, found, func(n string) []string {
-						if n == name {
-							return extra
-						}
-						return append(a.valuesOf(t, n), a.extraOf(t, n)...)
-					})
+		for i := range a.templates {
+			t := &a.templates[i]
+			for j := range t.parts {
+				if p := &t.parts[j]; p.ambient == notAmbient && len(a.extraOf(p)) > 0 {
+					a.fill(t, parts, p.variable, &found)
 				}
 			}
 		}
-		if len(found) > 0 {
+		if len(found.list) > 0 {
 			break
 		}
 	}
-	maps.Copy(into, found)
+	for _, arn := range found.list {
+		into.add(arn)
+	}
 }
 
-func (a *arns) extraOf(t template, name string) (list []string) {
-	for _, c := range t.names[name] {
-		list = append(list, a.extra[c].list...)
+// extraOf returns what may stand for a variable too.
+func (a *arns) extraOf(p *part) (list []string) {
+	for _, param := range p.params {
+		list = append(list, a.extra[param].list...)
 	}
 	return list
 }
 
 // fill adds the ARNs that a template makes with all values of its variables.
 // Where one has no value there are none, or, where parts will do and another
-// has one, "*" stands for it.
-func (a *arns) fill(t template, parts bool, into map[string]bool) {
-	a.make(t, parts, into, func(name string) []string { return a.valuesOf(t, name) })
-}
-
-func (a *arns) make(t template, parts bool, into map[string]bool, of func(name string) []string) {
-	made, found := []string{""}, len(t.names) == 0
-	for literal, name := range segments(t.text) {
-		values := of(name)
-		if !ambient(name) {
+// has one, "*" stands for it. With the name of a variable as extra it takes
+// what may stand for variables too, and for this one nothing else.
+func (a *arns) fill(t *template, parts bool, extra string, into *texts) {
+	if len(into.list) > maxObjects {
+		return
+	}
+	var room [256]byte
+	begin := room[:0] // of all that are made, as long as they differ in nothing
+	var made []string
+	found := t.fixed
+	for i := range t.parts {
+		p := &t.parts[i]
+		values := a.valuesOf(p, extra)
+		if p.ambient == notAmbient {
 			found = found || len(values) > 0
 			if parts && len(values) == 0 {
 				values = []string{"*"}
 			}
 		}
+		switch {
+		case len(values) == 0:
+			return
+		case len(values) == 1 && made == nil:
+			begin = append(append(begin, p.literal...), values[0]...)
+			continue
+		case made == nil:
+			made = []string{string(begin)}
+		}
 		var next []string
 		for _, one := range made {
 			for _, v := range values {
-				if len(into)+len(next) > maxObjects {
+				if len(into.list)+len(next) > maxObjects {
 					break
 				}
-				next = append(next, one+literal+v)
+				next = append(next, one+p.literal+v)
 			}
 		}
 		made = next
 	}
-	if !found {
+	switch {
+	case !found:
 		return
+	case made == nil:
+		into.add(string(begin))
 	}
 	for _, arn := range made {
-		into[arn] = true
+		into.add(arn)
 	}
 }
 
-// valuesOf returns what stands for a variable; no variable is nothing, once.
-func (a *arns) valuesOf(t template, name string) []string {
-	switch name {
-	case "":
-		return []string{""}
-	case "Partition":
-		return []string{a.partition}
-	case "Region":
-		return []string{a.region}
-	case "Account":
-		return []string{a.account}
+// valuesOf returns what stands for a variable, see fill. The caller must not
+// append to it.
+func (a *arns) valuesOf(p *part, extra string) []string {
+	if p.ambient != notAmbient {
+		return a.here[p.ambient : p.ambient+1]
+	}
+	if extra == p.variable {
+		return a.extraOf(p)
 	}
 	// A thing's name is what it is called by where nothing else says so.
 	var list []string
-	for _, c := range t.names[name] {
-		if c != "name" || len(list) == 0 {
-			list = append(list, a.values[c].list...)
+	for _, param := range p.params {
+		switch values := a.values[param].list; {
+		case len(list) == 0:
+			list = values[:len(values):len(values)]
+		case a.params[param] != "name":
+			list = append(list, values...)
 		}
+	}
+	if extra != "" {
+		list = append(list, a.extraOf(p)...)
 	}
 	return list
 }
@@ -327,21 +346,6 @@ func alike(template, arn string) bool {
 	}
 	kind, _, variable := strings.Cut(want[5], "${")
 	return variable && strings.HasPrefix(got[5], kind) && (kind != "" || !strings.Contains(got[5], "/"))
-}
-
-// segments yields the text before each variable of a template with the
-// variable's name, and the text behind the last with none.
-func segments(template string) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for rest := template; rest != ""; {
-			literal, after, _ := strings.Cut(rest, "${")
-			name, tail, _ := strings.Cut(after, "}")
-			if !yield(literal, name) {
-				return
-			}
-			rest = tail
-		}
-	}
 }
 
 func unescaped(s string) string {

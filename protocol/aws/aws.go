@@ -23,6 +23,7 @@ type Plugin struct {
 	broken error       // why table or leaves are not there
 	guard  sigv4.Guard
 	room   waitingRoom
+	plans  sync.Map // of *plan, by *model.Operation
 
 	requests, answers budget     // of memory, by access key
 	pieces            *sync.Pool // of *pieces

@@ -24,6 +24,7 @@ func (k *call) look(resp *http.Response, body []byte) (seen, error) {
 	var out seen
 	masks := k.s.Masks()
 	columns := k.columns(masks)
+	h := hider{redactor{masks: masks}, columns}
 	_, err := wire.Response(k.name.Operation, k.name.Wire, resp.StatusCode, resp.Header, body, func(l wire.Leaf) error {
 		if resp.StatusCode >= 300 || k.erred(l) {
 			switch l.Name {
@@ -33,7 +34,7 @@ func (k *call) look(resp *http.Response, body []byte) (seen, error) {
 				out.message = l.Value
 			}
 		}
-		edit, hide, err := hideLeaf(masks, columns, l, body)
+		edit, hide, err := h.hide(&l, body)
 		switch {
 		case err != nil:
 			return err
@@ -119,7 +120,7 @@ func (k *call) reads(table string) bool {
 
 // covers reports whether the rule is about the leaf: a member of that name, or
 // what is inside of one; or an attribute, or what is inside of it.
-func (c *column) covers(l wire.Leaf) bool {
+func (c *column) covers(l *wire.Leaf) bool {
 	if c.Column.Column == "*" {
 		return !c.attribute || strings.Contains(l.Path, `["`)
 	}
@@ -164,8 +165,11 @@ func startsWith(s, prefix string) bool {
 // for: altered it would be of no use, and it is not for reading. No detector
 // looks at it.
 func pages(name string) bool {
+	if len(name) < len("marker") {
+		return false // it is asked of each leaf
+	}
 	name = strings.ToLower(name)
-	for _, end := range []string{"nexttoken", "continuationtoken", "paginationtoken", "pagetoken", "sharditerator", "marker", "receipthandle", "uploadid"} {
+	for _, end := range [...]string{"nexttoken", "continuationtoken", "paginationtoken", "pagetoken", "sharditerator", "marker", "receipthandle", "uploadid"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
@@ -173,8 +177,20 @@ func pages(name string) bool {
 	return false
 }
 
-// hideLeaf returns the edit that hides what must not be seen of a leaf.
+// hideLeaf is hide for one leaf.
 func hideLeaf(masks *mask.Set, columns []column, l wire.Leaf, body []byte) (wire.Edit, bool, error) {
+	h := hider{redactor{masks: masks}, columns}
+	return h.hide(&l, body)
+}
+
+// hider hides what must not be seen of an answer's leaves.
+type hider struct {
+	redactor
+	columns []column
+}
+
+// hide returns the edit that hides what must not be seen of a leaf.
+func (h *hider) hide(l *wire.Leaf, body []byte) (wire.Edit, bool, error) {
 	if l.Null || l.Key {
 		return wire.Edit{}, false, nil
 	}
@@ -186,14 +202,14 @@ func hideLeaf(masks *mask.Set, columns []column, l wire.Leaf, body []byte) (wire
 		}
 		value = all
 	}
-	for i := len(columns) - 1; i >= 0; i-- {
-		if !columns[i].covers(l) {
+	for i := len(h.columns) - 1; i >= 0; i-- {
+		if !h.columns[i].covers(l) {
 			continue
 		}
 		if !l.Editable() {
 			return wire.Edit{}, false, errUnmasked
 		}
-		hidden, null := columns[i].Method.Apply(nil, []byte(value))
+		hidden, null := h.columns[i].Method.Apply(nil, []byte(value))
 		if null {
 			return l.Erase(), true, nil
 		}
@@ -202,7 +218,7 @@ func hideLeaf(masks *mask.Set, columns []column, l wire.Leaf, body []byte) (wire
 	if pages(l.Name) {
 		return wire.Edit{}, false, nil
 	}
-	hidden, found := redacted(masks, l, value)
+	hidden, found := h.redacted(l, value)
 	if !found {
 		return wire.Edit{}, false, nil
 	}

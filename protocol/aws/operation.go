@@ -1,9 +1,9 @@
 package aws
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/mask"
@@ -23,12 +23,16 @@ const (
 
 // operation makes the head that is judged.
 func (k *call) operation() (protocol.Operation, error) {
-	called, service := k.name.Operation, k.name.Operation.Service
-	op := protocol.Operation{Verb: service.Name + ":" + called.Name, Effects: effects(called)}
+	called, plan := k.name.Operation, k.p.plan(k.name.Operation)
+	op := protocol.Operation{Verb: plan.verb, Effects: plan.effects}
 	op.Key = k.key(op.Verb)
-	k.hostLabels = map[string]string{}
-	h := head{labels: k.hostLabels, prefix: called.HostPrefix, masks: k.s.Masks(), arns: newARNs(called, k.claim.Region, k.p.config.Account), op: &op}
+	h := head{prefix: called.HostPrefix, redactor: redactor{masks: k.s.Masks()}, arns: newARNs(plan, k.claim.Region, k.p.config.Account), op: &op}
+	if h.prefix != "" {
+		k.hostLabels = map[string]string{}
+		h.labels = k.hostLabels
+	}
 	h.arns.folds = len(k.s.Target().Endpoints) == 0
+	h.text.Grow(256)
 	h.text.WriteString(op.Verb)
 	body := k.body
 	if !k.whole {
@@ -76,22 +80,45 @@ func (k *call) operation() (protocol.Operation, error) {
 
 // key digests all that the call asks for.
 func (k *call) key(verb string) []byte {
-	parts := [][]byte{[]byte(verb), []byte(k.c.host), []byte(k.claim.Service), []byte(k.claim.Region), []byte(k.r.Method), []byte(k.r.URL.EscapedPath()), []byte(k.r.URL.RawQuery)}
-	names := make([]string, 0, len(k.r.Header))
+	var fewParts [32][]byte
+	parts, text := fewParts[:0], make([]byte, 0, 512)
+	add := func(s string) {
+		from := len(text)
+		text = append(text, s...)
+		parts = append(parts, text[from:]) // stays as it is where text grows
+	}
+	for _, s := range [...]string{verb, k.c.host, k.claim.Service, k.claim.Region, k.r.Method, k.r.URL.EscapedPath(), k.r.URL.RawQuery} {
+		add(s)
+	}
+	var fewNames [16]string
+	names := fewNames[:0]
 	for name := range k.r.Header {
-		// What says how the client sends, and not what it asks for, differs between retries.
-		if !slices.Contains([]string{"Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "User-Agent", "X-Amz-User-Agent", "Expect", "X-Amzn-Trace-Id", "Accept-Encoding"}, name) {
+		if !aboutSending(name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		parts = append(parts, []byte(name), []byte(strings.Join(k.r.Header[name], "\x00")))
+		add(name)
+		add(strings.Join(k.r.Header[name], "\x00"))
 	}
 	if k.whole {
 		return protocol.OperationKey(append(parts, k.body)...)
 	}
-	return protocol.OperationKey(append(parts, []byte(k.claim.Payload.String()), k.claim.PayloadHash[:], fmt.Append(nil, k.r.ContentLength))...)
+	add(k.claim.Payload.String())
+	parts = append(parts, k.claim.PayloadHash[:])
+	add(strconv.FormatInt(k.r.ContentLength, 10))
+	return protocol.OperationKey(parts...)
+}
+
+// aboutSending reports whether a header says how the client sends, and not what
+// it asks for: that differs between retries.
+func aboutSending(header string) bool {
+	switch header {
+	case "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "User-Agent", "X-Amz-User-Agent", "Expect", "X-Amzn-Trace-Id", "Accept-Encoding":
+		return true
+	}
+	return false
 }
 
 // effects tells what an operation may do.
@@ -139,10 +166,10 @@ var destroying = []string{
 
 // head gathers what an operation shows.
 type head struct {
+	redactor
 	op      *protocol.Operation
 	labels  map[string]string // the host's, to be filled
 	prefix  string
-	masks   *mask.Set
 	arns    *arns
 	text    strings.Builder
 	bytes   int
@@ -157,7 +184,7 @@ func (h *head) remark(format string, args ...any) {
 
 // add takes in one leaf of the request.
 func (h *head) add(l wire.Leaf) error {
-	h.arns.add(l)
+	h.arns.add(&l)
 	if h.prefix != "" && l.Shape != nil && l.Path == l.Name && strings.Contains(h.prefix, "{"+l.Name+"}") {
 		h.labels[l.Name] = l.Value
 	}
@@ -173,7 +200,7 @@ func (h *head) add(l wire.Leaf) error {
 	}
 	p := protocol.Param{Name: l.Path, Null: l.Null}
 	sensitive := l.Sensitive || l.Shape == nil && secretive(l.Name)
-	switch hidden, found := redacted(h.masks, l, value); {
+	switch hidden, found := h.redacted(&l, value); {
 	case sensitive:
 		p.Masked = true
 	case found:
@@ -184,6 +211,9 @@ func (h *head) add(l wire.Leaf) error {
 	if l.Shape != nil {
 		p.Type = kindName(l.Shape.Kind)
 	}
+	if h.op.Params == nil {
+		h.op.Params = make([]protocol.Param, 0, 8)
+	}
 	h.op.Params = append(h.op.Params, p)
 	h.bytes += len(p.Value)
 	if h.text.Len() < maxText && !l.Null {
@@ -191,7 +221,10 @@ func (h *head) add(l wire.Leaf) error {
 		if sensitive {
 			shown = "***"
 		}
-		fmt.Fprintf(&h.text, " %s=%s", l.Path, quoted(shown))
+		h.text.WriteByte(' ')
+		h.text.WriteString(l.Path)
+		h.text.WriteByte('=')
+		h.text.WriteString(quoted(shown))
 	}
 	return nil
 }
@@ -211,41 +244,64 @@ func quoted(s string) string {
 		s = s[:200] + "…"
 	}
 	if s == "" || strings.ContainsAny(s, " \t\r\n\"'=") {
-		return fmt.Sprintf("%q", s)
+		return strconv.Quote(s)
 	}
 	return s
 }
 
 func kindName(k model.Kind) string {
-	names := [...]string{model.String: "string", model.Blob: "blob", model.Boolean: "boolean", model.Integer: "integer", model.Float: "float", model.Timestamp: "timestamp", model.Document: "document"}
-	if int(k) < len(names) {
-		return names[k]
+	switch k {
+	case model.String:
+		return "string"
+	case model.Blob:
+		return "blob"
+	case model.Boolean:
+		return "boolean"
+	case model.Integer:
+		return "integer"
+	case model.Float:
+		return "float"
+	case model.Timestamp:
+		return "timestamp"
+	case model.Document:
+		return "document"
 	}
 	return ""
+}
+
+// redactor overwrites what detectors find in values, one after the other.
+type redactor struct {
+	masks   *mask.Set
+	scratch []byte
 }
 
 // redacted returns a value with what detectors find in it overwritten. The
 // names of map entries, which are the user's own, are looked at together with
 // their values: what a variable DB_PASSWORD holds is a password.
-func redacted(masks *mask.Set, l wire.Leaf, value string) (string, bool) {
-	if !masks.Detects() || l.Key || l.Null {
+func (r *redactor) redacted(l *wire.Leaf, value string) (string, bool) {
+	if !r.masks.Detects() || l.Key || l.Null {
 		return value, false
 	}
-	name := ""
+	if r.scratch == nil {
+		r.scratch = make([]byte, 0, 128)
+	}
+	b := r.scratch[:0]
 	if i := strings.LastIndex(l.Path, `["`); i >= 0 {
-		if n, _, ok := strings.Cut(l.Path[i+2:], `"]`); ok {
-			name = n + "="
+		if name, _, ok := strings.Cut(l.Path[i+2:], `"]`); ok {
+			b = append(append(b, name...), '=')
 		}
 	} else if l.Shape == nil {
-		name = l.Name + "="
+		b = append(append(b, l.Name...), '=')
 	}
-	b := []byte(name + value)
-	if !masks.Suspect(b) {
+	named := len(b)
+	b = append(b, value...)
+	r.scratch = b
+	if !r.masks.Suspect(b) {
 		return value, false
 	}
-	masks.Redact(b)
-	if bytes.Equal(b[len(name):], []byte(value)) {
+	r.masks.Redact(b)
+	if b = b[named:]; string(b) == value {
 		return value, false
 	}
-	return string(b[len(name):]), true
+	return string(b), true
 }

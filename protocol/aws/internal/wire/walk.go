@@ -31,6 +31,11 @@ type walk struct {
 	scratch []byte
 	names   []uint64 // digests of the names in the objects that are open
 	seed    maphash.Seed
+
+	// What path, keys and names begin in, so that small messages need no more.
+	roomPath  [96]byte
+	roomKeys  [4]string
+	roomNames [16]uint64
 }
 
 // at is the place in the model that a value stands at.
@@ -75,7 +80,9 @@ func (a at) near(name string) at {
 }
 
 func newWalk(w model.Wire, f func(Leaf) error) *walk {
-	return &walk{wire: w, f: f, seed: maphash.MakeSeed(), chunk: 256}
+	s := &walk{wire: w, f: f, seed: maphash.MakeSeed(), chunk: 256}
+	s.path, s.keys, s.names = s.roomPath[:0], s.roomKeys[:0], s.roomNames[:0]
+	return s
 }
 
 // find is the structure's member with that name on the wire. The search
@@ -161,10 +168,13 @@ func (s *walk) enterFree(name string) mark {
 func (s *walk) quote(name string) {
 	const most = 128
 	s.path = append(s.path, '[')
-	if len(name) > most {
+	switch {
+	case len(name) > most:
 		s.path = strconv.AppendQuoteToASCII(s.path, name[:most])
 		s.path = append(s.path, "..."...)
-	} else {
+	case plain(name):
+		s.path = append(append(append(s.path, '"'), name...), '"')
+	default:
 		s.path = strconv.AppendQuoteToASCII(s.path, name)
 	}
 	s.path = append(s.path, ']')
@@ -241,7 +251,7 @@ func (s *walk) leaf(a at, value []byte, start, end int, enc encoding) error {
 		}
 	}
 	l.Value = s.string(value)
-	return s.hand(l)
+	return s.hand(&l)
 }
 
 // key hands out a map's key.
@@ -252,7 +262,7 @@ func (s *walk) key(a at, value []byte, start, end int, enc encoding) error {
 	l := Leaf{Name: a.name, Shape: a.shape, Sensitive: a.hidden(), Start: start, End: end, enc: enc, Key: true}
 	value, l.Clipped = clip(value, MaxValue)
 	l.Value = s.string(value)
-	return s.hand(l)
+	return s.hand(&l)
 }
 
 // null hands out a null.
@@ -260,7 +270,7 @@ func (s *walk) null(a at, start, end int, enc encoding) error {
 	if s.skip() {
 		return nil
 	}
-	return s.hand(Leaf{Name: a.name, Shape: a.shape, Sensitive: a.hidden(), Start: start, End: end, enc: enc, Null: true})
+	return s.hand(&Leaf{Name: a.name, Shape: a.shape, Sensitive: a.hidden(), Start: start, End: end, enc: enc, Null: true})
 }
 
 // skip reports that no leaf is wanted any more.
@@ -274,10 +284,10 @@ func (s *walk) skip() bool {
 	return s.enough
 }
 
-func (s *walk) hand(l Leaf) error {
+func (s *walk) hand(l *Leaf) error {
 	s.leaves++
 	l.Path, l.Keys = s.string(s.path), s.keys[:len(s.keys):len(s.keys)]
-	err := s.f(l)
+	err := s.f(*l)
 	if errors.Is(err, ErrEnough) {
 		s.enough = true
 		return nil
