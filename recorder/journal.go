@@ -237,7 +237,7 @@ func (j *Journal) add(events []*Event) error {
 			return j.err
 		}
 	}
-	before := len(j.pending)
+	before, at := len(j.pending), j.pos
 	for i, e := range events {
 		s := j.last(e.Session)
 		if s == nil {
@@ -266,7 +266,7 @@ func (j *Journal) add(events []*Event) error {
 		endRecord(b, start, head)
 		s.tree.add(leafHash(b[start+frameSize-1:]))
 		j.pending = b
-		s.note(e)
+		s.note(e, at)
 		if !s.dirty {
 			s.dirty = true
 			j.dirty = append(j.dirty, s)

@@ -157,7 +157,7 @@ func (j *Journal) takeEvent(r *record) error {
 		return fmt.Errorf("event %d of session %q does not follow what is before it", e.Seq, e.Session)
 	}
 	s.tree.add(leafHash(append([]byte{0}, r.body...)))
-	s.note(e)
+	s.note(e, e.Pos)
 	s.closed = e.Kind == KindSessionClosed
 	j.pos++
 	return nil

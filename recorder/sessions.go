@@ -18,8 +18,12 @@ type sessionState struct {
 	headed uint64 // size of its newest head
 	dirty  bool   // in Journal.dirty
 	closed bool
-	epoch  uint64 // the last in which it asked for durability
 	open   []openExchange
+
+	// For company: the last epoch in which it asked for durability, how often,
+	// and for how many it counts.
+	epoch        uint64
+	asks, counts int
 }
 
 // openExchange is an exchange whose end is not recorded yet.
@@ -28,7 +32,12 @@ type openExchange struct {
 	// Verdict is the decision so far. Only what is allowed can have reached
 	// the target.
 	Verdict protocol.Verdict `json:"verdict"`
+	// at is the position of the first event that was appended together with it.
+	at uint64
 }
+
+// same compares what is carried from one segment to the next.
+func (x openExchange) same(y openExchange) bool { return x.ID == y.ID && x.Verdict == y.Verdict }
 
 // verdict returns what a decision lets through.
 func verdict(d *protocol.Decision) protocol.Verdict {
@@ -38,14 +47,15 @@ func verdict(d *protocol.Decision) protocol.Verdict {
 	return d.Verdict
 }
 
-// note updates what is open after e was recorded.
-func (s *sessionState) note(e *Event) {
+// note updates what is open after e was recorded, together with others that
+// begin at a position.
+func (s *sessionState) note(e *Event, at uint64) {
 	if e.Exchange == 0 {
 		return
 	}
 	switch e.Kind {
 	case KindOperation:
-		s.open = append(s.open, openExchange{e.Exchange, verdict(e.Decision)})
+		s.open = append(s.open, openExchange{e.Exchange, verdict(e.Decision), at})
 	case KindDecision:
 		for i := range s.open {
 			if s.open[i].ID == e.Exchange {
@@ -65,6 +75,18 @@ func (s *sessionState) end(id protocol.ExchangeID) {
 			return
 		}
 	}
+}
+
+// underWay returns how many of the open exchanges were begun apart from the one
+// before, up to a bound: by so many, at least, the session is used at once.
+func (s *sessionState) underWay() int {
+	n, last := 0, uint64(0)
+	for _, x := range s.open[max(0, len(s.open)-maxCompany):] {
+		if n == 0 || x.at != last {
+			n, last = n+1, x.at
+		}
+	}
+	return n
 }
 
 func validSessionID(id string) bool {

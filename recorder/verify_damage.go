@@ -117,5 +117,5 @@ func (w *walk) carried(r *record, name string, off int64) {
 }
 
 func same(a, b *sessionState) bool {
-	return a.tree.size == b.tree.size && a.closed == b.closed && slices.Equal(a.tree.nodes, b.tree.nodes) && slices.Equal(a.open, b.open)
+	return a.tree.size == b.tree.size && a.closed == b.closed && slices.Equal(a.tree.nodes, b.tree.nodes) && slices.EqualFunc(a.open, b.open, openExchange.same)
 }

@@ -375,7 +375,7 @@ func (w *walk) event(r *record, name string, off int64) error {
 		s.changed = true
 		w.changed = append(w.changed, s)
 	}
-	s.note(e)
+	s.note(e, e.Pos)
 	s.closed = s.closed || e.Kind == KindSessionClosed
 	if s.broken {
 		s.tree = frontier{size: s.tree.size + 1}
