@@ -1,14 +1,15 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -26,21 +27,23 @@ const (
 	signatureName = "X-Amz-Signature"
 )
 
-// canonicalRequest is the text whose hash is signed. Pairs are those of the query, already without the signature.
-func canonicalRequest(r *http.Request, service string, query []pair, signed []header, payload string) ([]byte, error) {
-	path, err := canonicalPath(rawPath(r), SingleEncoded(service))
+// usualRequest is how long most texts are whose hash is signed.
+const usualRequest = 1536
+
+// appendRequest appends the text whose hash is signed, but for its last line, which is the payload. Pairs are those of
+// the query, already without the signature.
+func appendRequest(dst []byte, r *http.Request, service string, query []pair, signed []header) ([]byte, error) {
+	dst = append(dst, r.Method...)
+	dst = append(dst, '\n')
+	dst, err := appendPath(dst, rawPath(r), SingleEncoded(service))
 	if err != nil {
 		return nil, err
 	}
-	dst := make([]byte, 0, 1024)
-	dst = append(dst, r.Method...)
-	dst = append(dst, '\n')
-	dst = append(dst, path...)
 	dst = append(dst, '\n')
 	dst = appendCanonicalQuery(dst, query)
 	dst = append(dst, '\n')
 	for _, h := range signed {
-		dst = append(append(dst, h.name...), ':')
+		dst = append(appendLower(dst, h.name), ':')
 		for i, v := range h.values {
 			if i > 0 {
 				dst = append(dst, ',')
@@ -51,11 +54,10 @@ func canonicalRequest(r *http.Request, service string, query []pair, signed []he
 	}
 	dst = append(dst, '\n')
 	dst = appendNames(dst, signed)
-	dst = append(dst, '\n')
-	return append(dst, payload...), nil
+	return append(dst, '\n'), nil
 }
 
-// header is one that is signed: its name in lower case, and its values.
+// header is one that is signed: its name, which is written in lower case, and its values.
 type header struct {
 	name   string
 	values []string
@@ -67,9 +69,34 @@ func appendNames(dst []byte, headers []header) []byte {
 		if i > 0 {
 			dst = append(dst, ';')
 		}
-		dst = append(dst, h.name...)
+		dst = appendLower(dst, h.name)
 	}
 	return dst
+}
+
+// appendLower appends the name of a header in lower case. Unlike strings.ToLower it takes no memory of its own.
+func appendLower(dst []byte, name string) []byte {
+	for i := range len(name) {
+		dst = append(dst, lower(name[i]))
+	}
+	return dst
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// compareLower compares names in lower case.
+func compareLower(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if c := cmp.Compare(lower(a[i]), lower(b[i])); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 // rawPath is the path as it was on the wire: RawPath where the default encoding would give another. As in net/url,
@@ -83,34 +110,36 @@ func rawPath(r *http.Request) string {
 	return r.URL.EscapedPath()
 }
 
-// canonicalPath is the path as it is signed. S3 encodes what it decodes, segment by segment. All others collapse
+// appendPath appends a path as it is signed. S3 encodes what it decodes, segment by segment. All others collapse
 // slashes and dots, and encode what was on the wire once more. Parse and Normalise bound its length.
-func canonicalPath(raw string, single bool) (string, error) {
+func appendPath(dst []byte, raw string, single bool) ([]byte, error) {
 	if raw == "" {
-		return "/", nil
+		return append(dst, '/'), nil
 	}
 	if raw[0] != '/' {
-		return "", fmt.Errorf("%w: the path doesn't begin with a slash", ErrMalformed)
+		return nil, fmt.Errorf("%w: the path doesn't begin with a slash", ErrMalformed)
 	}
 	if !single {
-		return string(appendEncoded(nil, collapse(raw), true)), nil
+		return appendEncoded(dst, collapse(raw), true), nil
 	}
-	dst := make([]byte, 0, len(raw)+16)
-	for i, segment := range strings.Split(raw, "/") {
-		if i > 0 {
-			dst = append(dst, '/')
-		}
+	for segment := range strings.SplitSeq(raw[1:], "/") {
 		decoded, err := decode(segment, false)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		dst = appendEncoded(dst, decoded, false)
+		dst = appendEncoded(append(dst, '/'), decoded, false)
 	}
-	return string(dst), nil
+	return dst, nil
 }
+
+// flat is true for paths that have no empty segments and none that begins with a dot.
+func flat(path string) bool { return !strings.Contains(path, "//") && !strings.Contains(path, "/.") }
 
 // collapse removes empty, "." and ".." segments, and keeps a slash at the end.
 func collapse(path string) string {
+	if flat(path) {
+		return path
+	}
 	var kept []string
 	for _, s := range strings.Split(path, "/") {
 		switch s {
@@ -145,7 +174,16 @@ func headerValues(r *http.Request, name string) []string {
 	case "transfer-encoding":
 		return r.TransferEncoding
 	}
-	return r.Header.Values(name)
+	// As Header.Values finds it, without making a string of the canonical name.
+	var room [64]byte
+	key, first := append(room[:0], name...), true
+	for i, c := range key {
+		if first && 'a' <= c && c <= 'z' {
+			key[i] -= 'a' - 'A'
+		}
+		first = c == '-'
+	}
+	return r.Header[string(key)]
 }
 
 // requestHost is the Host header, of a request that came in or that goes out.
@@ -184,10 +222,14 @@ func parseQuery(raw string) ([]pair, error) {
 	if len(raw) > maxQuery {
 		return nil, fmt.Errorf("%w: the query is longer than %d bytes", ErrMalformed, maxQuery)
 	}
-	if n := strings.Count(raw, "&"); n >= maxPairs {
+	n := strings.Count(raw, "&")
+	if n >= maxPairs {
 		return nil, fmt.Errorf("%w: the query has more than %d parameters", ErrMalformed, maxPairs)
 	}
-	var pairs []pair
+	if raw == "" {
+		return nil, nil
+	}
+	pairs := make([]pair, 0, min(n+1, 16))
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
 			continue
@@ -207,20 +249,24 @@ func parseQuery(raw string) ([]pair, error) {
 }
 
 func appendCanonicalQuery(dst []byte, pairs []pair) []byte {
-	sorted := slices.Clone(pairs)
-	slices.SortFunc(sorted, func(a, b pair) int {
-		if n := strings.Compare(a.name, b.name); n != 0 {
-			return n
-		}
-		return strings.Compare(a.value, b.value)
-	})
-	for i, p := range sorted {
+	if !slices.IsSortedFunc(pairs, comparePairs) {
+		pairs = slices.Clone(pairs)
+		slices.SortFunc(pairs, comparePairs)
+	}
+	for i, p := range pairs {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
 		dst = append(append(append(dst, p.name...), '='), p.value...)
 	}
 	return dst
+}
+
+func comparePairs(a, b pair) int {
+	if n := strings.Compare(a.name, b.name); n != 0 {
+		return n
+	}
+	return strings.Compare(a.value, b.value)
 }
 
 func recode(s string) (string, error) {
@@ -313,21 +359,30 @@ func isHash(s string) bool {
 }
 
 // stringToSign is what the head's signature is made of.
-func stringToSign(when, scope string, canonical []byte) string {
+func stringToSign(when time.Time, date, region, service string, canonical []byte) []byte {
 	sum := sha256.Sum256(canonical)
-	return algorithm + "\n" + when + "\n" + scope + "\n" + hex.EncodeToString(sum[:])
+	text := append(make([]byte, 0, 192), algorithm+"\n"...)
+	text = append(when.AppendFormat(text, timeFormat), '\n')
+	text = append(appendScope(text, date, region, service), '\n')
+	return appendHex(text, sum[:])
+}
+
+func appendScope(dst []byte, date, region, service string) []byte {
+	dst = append(append(dst, date...), '/')
+	dst = append(append(dst, region...), '/')
+	return append(append(dst, service...), "/aws4_request"...)
 }
 
 // signingKey is the key for one day, region and service.
 func signingKey(secret, date, region, service string) []byte {
-	key := mac([]byte("AWS4"+secret), date)
-	key = mac(key, region)
-	key = mac(key, service)
-	return mac(key, "aws4_request")
+	key := mac([]byte("AWS4"+secret), []byte(date))
+	key = mac(key, []byte(region))
+	key = mac(key, []byte(service))
+	return mac(key, []byte("aws4_request"))
 }
 
-func mac(key []byte, text string) []byte {
+func mac(key, text []byte) []byte {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
+	h.Write(text)
 	return h.Sum(nil)
 }

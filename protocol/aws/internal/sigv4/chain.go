@@ -42,7 +42,7 @@ func (c *chain) trailer(text []byte) []byte {
 }
 
 func (c *chain) sign(text string) []byte {
-	c.last = appendHex(c.last[:0], mac(c.key, text))
+	c.last = appendHex(c.last[:0], mac(c.key, []byte(text)))
 	return c.last
 }
 

@@ -86,7 +86,7 @@ type Claim struct {
 func (c Claim) Scope() string { return scope(c.Date, c.Region, c.Service) }
 
 func scope(date, region, service string) string {
-	return date + "/" + region + "/" + service + "/aws4_request"
+	return string(appendScope(nil, date, region, service))
 }
 
 // String names the claim without its secrets.

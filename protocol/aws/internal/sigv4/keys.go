@@ -52,7 +52,7 @@ func (k *Keys) Sign(r *http.Request, cred Credentials, service, region, payload 
 }
 
 // mac signs a text with the key for one day, region and service.
-func (k *Keys) mac(secret, date, region, service, text string) []byte {
+func (k *Keys) mac(secret, date, region, service string, text []byte) []byte {
 	if k == nil {
 		return mac(signingKey(secret, date, region, service), text)
 	}
@@ -67,7 +67,7 @@ func (k *Keys) mac(secret, date, region, service, text string) []byte {
 	}
 	h := k.last.mac
 	h.Reset()
-	h.Write([]byte(text))
+	h.Write(text)
 	return h.Sum(nil)
 }
 

@@ -44,6 +44,9 @@ func Normalise(r *http.Request, service string) error {
 }
 
 func normalPath(raw string, s3 bool) (decoded, encoded string, err error) {
+	if flat(raw) && isPlain(raw) {
+		return raw, raw, nil
+	}
 	if s3 {
 		if decoded, err = decode(raw, false); err != nil {
 			return "", "", err
@@ -70,6 +73,16 @@ func normalPath(raw string, s3 bool) (decoded, encoded string, err error) {
 		strict = appendEncoded(append(strict, '/'), text, false)
 	}
 	return string(plain), string(strict), nil
+}
+
+// isPlain is true for paths in which nothing is encoded, or must be.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		if c := path[i]; c != '/' && !unreserved(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // climbs reports whether dot segments lead out of a path's first segment.
@@ -110,7 +123,12 @@ func repeats(query []pair) bool {
 }
 
 func joinQuery(pairs []pair) string {
+	size := 0
+	for _, p := range pairs {
+		size += len("&=") + len(p.name) + len(p.value)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for i, p := range pairs {
 		if i > 0 {
 			b.WriteByte('&')

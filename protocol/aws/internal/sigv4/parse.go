@@ -65,7 +65,8 @@ func Parse(r *http.Request) (Claim, error) {
 	if len(raw) > maxPath {
 		return Claim{}, fmt.Errorf("%w: the path is longer than %d bytes", ErrMalformed, maxPath)
 	}
-	if _, err := canonicalPath(raw, SingleEncoded(c.Service)); err != nil {
+	var room [256]byte
+	if _, err := appendPath(room[:0], raw, SingleEncoded(c.Service)); err != nil {
 		return Claim{}, err
 	}
 	return c, nil
@@ -80,7 +81,7 @@ var authNames = [...]string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date",
 func queryAuth(query []pair) (bool, error) {
 	found := false
 	for i, p := range query {
-		if len(p.name) < 6 || !strings.EqualFold(p.name[:6], "X-Amz-") {
+		if !hoisted(p) {
 			continue
 		}
 		for _, name := range authNames {
@@ -101,7 +102,7 @@ func queryAuth(query []pair) (bool, error) {
 
 // hasName reports whether a parameter is there, by its lower-case name.
 func hasName(query []pair, lower string) bool {
-	return slices.ContainsFunc(query, func(p pair) bool { return strings.ToLower(p.name) == lower })
+	return slices.ContainsFunc(query, func(p pair) bool { return strings.EqualFold(p.name, lower) })
 }
 
 func unsignedError(r *http.Request) error {
@@ -171,10 +172,19 @@ func (c *Claim) fromHeader(r *http.Request, value string, query []pair) error {
 func serviceOf(s string) string {
 	_, s, _ = strings.Cut(s, "Credential=")
 	s, _, _ = strings.Cut(s, ",")
-	if parts := strings.Split(strings.TrimSpace(s), "/"); len(parts) == 5 {
-		return parts[3]
+	parts, _ := scopeParts(strings.TrimSpace(s))
+	return parts[3]
+}
+
+// scopeParts are the five parts of a credential; none where there aren't five.
+func scopeParts(credential string) (parts [5]string, ok bool) {
+	if strings.Count(credential, "/") != len(parts)-1 {
+		return parts, false
 	}
-	return ""
+	for i := range parts {
+		parts[i], credential, _ = strings.Cut(credential, "/")
+	}
+	return parts, true
 }
 
 // headerTime is X-Amz-Date, or Date where there is none, as the former has it.
@@ -254,8 +264,8 @@ func (c *Claim) setTime(stamp string, err error) error {
 }
 
 func (c *Claim) set(credential, signed, signature, token string) error {
-	parts := strings.Split(credential, "/")
-	if len(parts) != 5 || parts[4] != "aws4_request" {
+	parts, ok := scopeParts(credential)
+	if !ok || parts[4] != "aws4_request" {
 		return fmt.Errorf("%w: Credential must be key/date/region/service/aws4_request", ErrMalformed)
 	}
 	for _, p := range parts {
@@ -267,14 +277,14 @@ func (c *Claim) set(credential, signed, signature, token string) error {
 		return fmt.Errorf("%w: Credential has a region or a service with odd characters", ErrMalformed)
 	}
 	c.AccessKeyID, c.Date, c.Region, c.Service = parts[0], parts[1], parts[2], parts[3]
-	if c.Date != c.Time.Format(dateFormat) {
+	var room [len(dateFormat)]byte
+	if c.Date != string(c.Time.AppendFormat(room[:0], dateFormat)) {
 		return fmt.Errorf("%w: the day in Credential is not that of X-Amz-Date", ErrMalformed)
 	}
-	var err error
-	if c.Signature, err = hex.DecodeString(signature); err != nil || len(signature) != signatureHex ||
-		strings.ToLower(signature) != signature {
+	if !isHash(signature) {
 		return fmt.Errorf("%w: the signature must be %d hexadecimal digits in lower case", ErrMalformed, signatureHex)
 	}
+	c.Signature, _ = hex.DecodeString(signature)
 	if len(token) > maxToken {
 		return fmt.Errorf("%w: the session token is longer than %d bytes", ErrMalformed, maxToken)
 	}
@@ -321,4 +331,7 @@ func single(r *http.Request, name string) (string, error) {
 }
 
 // hoisted is a header that stands in the query, as presigned requests may have it.
-func hoisted(p pair) bool { return strings.HasPrefix(strings.ToLower(p.name), "x-amz-") }
+func hoisted(p pair) bool { return isAmazon(p.name) }
+
+// isAmazon reports whether a name begins with x-amz-, in any case.
+func isAmazon(name string) bool { return len(name) >= 6 && strings.EqualFold(name[:6], "x-amz-") }

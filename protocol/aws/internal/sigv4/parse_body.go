@@ -20,12 +20,12 @@ func (c *Claim) checkSigned(r *http.Request, query []pair) error {
 	if !c.signs("host") {
 		return fmt.Errorf("%w: Host", ErrHeaderNotSigned)
 	}
+	var room [64]byte
 	for name := range r.Header {
-		lower := strings.ToLower(name)
 		if !isToken(name) {
 			return fmt.Errorf("%w: %.64q is no name of a header", ErrMalformed, name)
 		}
-		if strings.HasPrefix(lower, "x-amz-") && !c.signs(lower) {
+		if isAmazon(name) && !c.signs(string(appendLower(room[:0], name))) {
 			return fmt.Errorf("%w: %.64q", ErrHeaderNotSigned, name)
 		}
 	}
@@ -71,10 +71,10 @@ func (c *Claim) readPayload(r *http.Request, query []pair) error {
 	case strings.HasPrefix(declared, "STREAMING-"):
 		return fmt.Errorf("%w: an unknown kind of streaming in X-Amz-Content-Sha256", ErrUnsupported)
 	default:
-		n, err := hex.Decode(c.PayloadHash[:], []byte(declared[:min(len(declared), signatureHex)]))
-		if err != nil || n != len(c.PayloadHash) || len(declared) != signatureHex || strings.ToLower(declared) != declared {
+		if !isHash(declared) {
 			return fmt.Errorf("%w: X-Amz-Content-Sha256 is neither a SHA-256 in lower case nor a known word", ErrMalformed)
 		}
+		_, _ = hex.Decode(c.PayloadHash[:], []byte(declared))
 		c.Payload = Hashed
 	}
 	if c.Payload.Chunked() && (c.Presigned || !s3) {

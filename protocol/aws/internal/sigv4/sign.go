@@ -1,7 +1,6 @@
 package sigv4
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,15 +39,20 @@ func Sign(r *http.Request, cred Credentials, service, region, payload string, no
 // signReady signs a request that has all its headers.
 func (k *Keys) signReady(r *http.Request, cred Credentials, service, region, payload string, now time.Time, query []pair) ([]byte, error) {
 	headers := outboundHeaders(r)
-	canonical, err := canonicalRequest(r, service, query, headers, payload)
+	var room [usualRequest]byte
+	canonical, err := appendRequest(room[:0], r, service, query, headers)
 	if err != nil {
 		return nil, err
 	}
+	canonical = append(canonical, payload...)
 	date := now.Format(dateFormat)
-	over := scope(date, region, service)
-	signature := k.mac(cred.SecretAccessKey, date, region, service, stringToSign(now.Format(timeFormat), over, canonical))
-	r.Header.Set("Authorization", algorithm+" Credential="+cred.AccessKeyID+"/"+over+", SignedHeaders="+
-		string(appendNames(nil, headers))+", Signature="+hex.EncodeToString(signature))
+	signature := k.mac(cred.SecretAccessKey, date, region, service, stringToSign(now, date, region, service, canonical))
+
+	value := append(room[:0], algorithm+" Credential="...)
+	value = append(append(value, cred.AccessKeyID...), '/')
+	value = append(appendScope(value, date, region, service), ", SignedHeaders="...)
+	value = append(appendNames(value, headers), ", Signature="...)
+	r.Header.Set("Authorization", string(appendHex(value, signature)))
 	return signature, nil
 }
 
@@ -76,12 +80,13 @@ func readyToSign(r *http.Request, cred Credentials, service, region, payload str
 func outboundHeaders(r *http.Request) []header {
 	headers := make([]header, 1, len(r.Header)+1)
 	headers[0] = header{"host", []string{requestHost(r)}}
+	var room [64]byte
 	for name, values := range r.Header {
-		if lower := strings.ToLower(name); lower != "host" && signsOutbound(lower) && len(values) > 0 {
-			headers = append(headers, header{lower, values})
+		if lower := appendLower(room[:0], name); string(lower) != "host" && signsOutbound(string(lower)) && len(values) > 0 {
+			headers = append(headers, header{name, values})
 		}
 	}
-	slices.SortFunc(headers, func(a, b header) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(headers, func(a, b header) int { return compareLower(a.name, b.name) })
 	return headers
 }
 

@@ -28,14 +28,18 @@ func Strip(r *http.Request) {
 			r.Header.Del(strings.TrimSpace(name))
 		}
 	}
+	var room [64]byte
 	for name := range r.Header {
-		lower := strings.ToLower(name)
-		if stripped[lower] || underscored(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-") {
+		if isStripped(string(appendLower(room[:0], name))) {
 			delete(r.Header, name)
 		}
 	}
 	r.Trailer = nil
 	stripQuery(r)
+}
+
+func isStripped(lower string) bool {
+	return stripped[lower] || underscored(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-")
 }
 
 // underscored is true for names that some servers take for others: with an underscore in place of a hyphen. Of an

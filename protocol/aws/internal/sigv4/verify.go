@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/hmac"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,7 +38,8 @@ func (c Claim) Verify(r *http.Request, secret string, now time.Time, bodyHash []
 	if secret == "" || len(c.Signature) != signatureHex/2 {
 		return ErrMismatch
 	}
-	payload, err := c.payloadLiteral(bodyHash)
+	var line [signatureHex]byte
+	payload, err := c.appendPayload(line[:0], bodyHash)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,12 @@ func (c Claim) Verify(r *http.Request, secret string, now time.Time, bodyHash []
 	if err != nil {
 		return err
 	}
-	canonical, err := canonicalRequest(r, c.Service, query, headers, payload)
+	var room [usualRequest]byte
+	canonical, err := appendRequest(room[:0], r, c.Service, query, headers)
 	if err != nil {
 		return err
 	}
-	text := stringToSign(c.Time.Format(timeFormat), c.Scope(), canonical)
+	text := stringToSign(c.Time, c.Date, c.Region, c.Service, append(canonical, payload...))
 	if !hmac.Equal(opt.Keys.mac(secret, c.Date, c.Region, c.Service, text), c.Signature) {
 		return ErrMismatch
 	}
@@ -104,21 +105,21 @@ func (c Claim) Until(opt Options) time.Time {
 	return c.Time.Add(opt.skew())
 }
 
-// payloadLiteral is the last line of the canonical request.
-func (c Claim) payloadLiteral(bodyHash []byte) (string, error) {
+// appendPayload appends the last line of the canonical request.
+func (c Claim) appendPayload(dst, bodyHash []byte) ([]byte, error) {
 	if bodyHash != nil && len(bodyHash) != len(c.PayloadHash) {
-		return "", errors.New("sigv4: the hash of the body must have 32 bytes")
+		return nil, errors.New("sigv4: the hash of the body must have 32 bytes")
 	}
 	switch c.Payload {
 	case Undeclared:
 		if bodyHash == nil {
-			return "", errors.New("sigv4: the hash of the body is part of this signature: read the body first")
+			return nil, errors.New("sigv4: the hash of the body is part of this signature: read the body first")
 		}
-		return hex.EncodeToString(bodyHash), nil
+		return appendHex(dst, bodyHash), nil
 	case Hashed:
-		return hex.EncodeToString(c.PayloadHash[:]), nil
+		return appendHex(dst, c.PayloadHash[:]), nil
 	}
-	return c.Payload.String(), nil
+	return append(dst, c.Payload.String()...), nil
 }
 
 func without(pairs []pair, name string) []pair {
