@@ -26,13 +26,18 @@ const formType = "application/x-www-form-urlencoded"
 // mediaType returns the type of the request's content, in lower case, and how
 // its text is encoded; both are empty where the request does not say.
 func mediaType(h http.Header) (kind, charset string, err error) {
-	switch values := h.Values("Content-Type"); {
+	values := h["Content-Type"]
+	switch {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", "", nil
 	case len(values) > 1:
 		return "", "", fmt.Errorf("%w: more than one Content-Type header", sigv4.ErrMalformed)
 	}
-	kind, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	switch values[0] {
+	case "application/x-amz-json-1.0", "application/x-amz-json-1.1", formType: // what most calls say
+		return values[0], "", nil
+	}
+	kind, parameters, err := mime.ParseMediaType(values[0])
 	if err != nil {
 		return "", "", fmt.Errorf("%w: the Content-Type header cannot be read", sigv4.ErrMalformed)
 	}
@@ -104,7 +109,7 @@ func raw(s *model.Shape) bool {
 // unpack takes gzip off a body that is held whole, as some SDKs send large
 // ones: the target gets what was judged. Other codings are refused.
 func (k *call) unpack() error {
-	values := k.r.Header.Values("Content-Encoding")
+	values := k.r.Header["Content-Encoding"]
 	if len(values) == 0 || !k.whole {
 		return nil
 	}

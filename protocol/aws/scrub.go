@@ -11,7 +11,7 @@ import (
 // whole: where a signature does not match, services say what they would have
 // signed, and the token is part of that. Lengths stay as they are.
 func (k *call) scrub(h http.Header, body []byte) error {
-	if k.token == "" {
+	if k.token == "" || !mentions(h, body, unescapable(k.token)) {
 		return nil
 	}
 	found := false
@@ -36,4 +36,28 @@ func (k *call) scrub(h http.Header, body []byte) error {
 		return recompute(h, body)
 	}
 	return nil
+}
+
+// unescapable is what a text begins with in each of its forms: letters and
+// digits.
+func unescapable(s string) string {
+	end := strings.IndexFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')
+	})
+	if end < 0 {
+		return s
+	}
+	return s[:end]
+}
+
+// mentions reports whether a text is in an answer.
+func mentions(h http.Header, body []byte, text string) bool {
+	for _, values := range h {
+		for _, value := range values {
+			if strings.Contains(value, text) {
+				return true
+			}
+		}
+	}
+	return bytes.Contains(body, []byte(text))
 }

@@ -119,9 +119,9 @@ func (n *naming) dispatch(candidates []*lineJSON) (Call, error) {
 	return n.rest(candidates)
 }
 
-// single returns a header that may be there once.
+// single returns a header that may be there once. The name is canonical.
 func (n *naming) single(name string) (string, error) {
-	values := n.r.Header.Values(name)
+	values := n.r.Header[name]
 	if len(values) == 0 {
 		return "", nil
 	}
@@ -171,9 +171,9 @@ func (n *naming) ofAgent(lines []*lineJSON) []*lineJSON {
 	if api == "" {
 		return lines
 	}
-	for _, s := range lines {
+	for i, s := range lines {
 		if plain(s.Name) == api || plain(s.ID) == api {
-			return []*lineJSON{s}
+			return lines[i : i+1 : i+1]
 		}
 	}
 	return lines
@@ -203,10 +203,10 @@ type found struct {
 
 // one chooses among operations that fit equally: that of the service which the
 // others grew out of.
-func (n *naming) one(all []found, what string) (Call, error) {
+func (n *naming) one(all []found, what func() string) (Call, error) {
 	switch len(all) {
 	case 0:
-		return Call{}, fmt.Errorf("%w: %s", ErrUnknown, what)
+		return Call{}, fmt.Errorf("%w: %s", ErrUnknown, what())
 	case 1:
 		return Call{Operation: all[0].op, Wire: all[0].wire}, nil
 	}
@@ -215,7 +215,7 @@ func (n *naming) one(all []found, what string) (Call, error) {
 			return Call{Operation: f.op, Wire: f.wire}, nil
 		}
 	}
-	return Call{}, fmt.Errorf("%w: %s means both %s %s and %s %s", ErrUnknown, what,
+	return Call{}, fmt.Errorf("%w: %s means both %s %s and %s %s", ErrUnknown, what(),
 		all[0].op.Service.Name, all[0].op.Name, all[1].op.Service.Name, all[1].op.Name)
 }
 

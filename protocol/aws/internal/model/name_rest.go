@@ -40,9 +40,12 @@ func (n *naming) rest(candidates []*lineJSON) (Call, error) {
 			fits = append(fits, found{m.op, restWire(m.op.Service)})
 		}
 	}
-	what := fmt.Sprintf("%s %q", clip(n.r.Method), clip(n.r.Path))
-	if !unsigned {
-		what += " of " + candidates[0].Name
+	what := func() string {
+		text := fmt.Sprintf("%s %q", clip(n.r.Method), clip(n.r.Path))
+		if !unsigned {
+			text += " of " + candidates[0].Name
+		}
+		return text
 	}
 	call, err := n.one(fits, what)
 	if err != nil {
@@ -53,7 +56,7 @@ func (n *naming) rest(candidates []*lineJSON) (Call, error) {
 			continue
 		}
 		if key := m.stranger(n.r.Query); key != "" {
-			return Call{}, fmt.Errorf("%w: %s with %q in the query, which %s does not take", ErrUnknown, what, clip(key), m.op.Name)
+			return Call{}, fmt.Errorf("%w: %s with %q in the query, which %s does not take", ErrUnknown, what(), clip(key), m.op.Name)
 		}
 		call.Labels, err = m.labels()
 	}

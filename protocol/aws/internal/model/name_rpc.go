@@ -18,11 +18,11 @@ func (n *naming) target(candidates []*lineJSON, target string) (Call, error) {
 		return Call{}, fmt.Errorf("%w: X-Amz-Target on something other than POST /", ErrUnknown)
 	}
 	wire := JSON10
-	if strings.HasPrefix(n.r.Header.Get("Content-Type"), "application/x-amz-json-1.1") {
+	if kind := n.r.Header["Content-Type"]; len(kind) > 0 && strings.HasPrefix(kind[0], "application/x-amz-json-1.1") {
 		wire = JSON11
 	}
 	lines := both(candidates, n.table.index.byTarget[unqualified(target[:dot])])
-	return n.named(lines, target[dot+1:], wire, fmt.Sprintf("X-Amz-Target %q", clip(target)))
+	return n.named(lines, target[dot+1:], wire, func() string { return fmt.Sprintf("X-Amz-Target %q", clip(target)) })
 }
 
 // cbor names a call of the CBOR wire: POST /service/{target}/operation/{name}.
@@ -35,12 +35,13 @@ func (n *naming) cbor(candidates []*lineJSON, protocol string) (Call, error) {
 		return Call{}, fmt.Errorf("%w: the path is not one of the CBOR protocol", ErrUnknown)
 	}
 	lines := both(candidates, n.table.index.byTarget[unqualified(parts[2])])
-	return n.named(lines, parts[4], CBOR, fmt.Sprintf("%q", clip(n.r.Path)))
+	return n.named(lines, parts[4], CBOR, func() string { return fmt.Sprintf("%q", clip(n.r.Path)) })
 }
 
-// named finds an operation by its name in services.
-func (n *naming) named(lines []*lineJSON, name string, wire Wire, what string) (Call, error) {
-	var all []found
+// named finds an operation by its name in services; what is for errors.
+func (n *naming) named(lines []*lineJSON, name string, wire Wire, what func() string) (Call, error) {
+	var few [4]found
+	all := few[:0]
 	var err error
 	for _, line := range lines {
 		s, err := n.table.Service(line.Name)
@@ -161,7 +162,7 @@ func (n *naming) query(candidates []*lineJSON, action string) (Call, error) {
 	if len(lines) > 0 && lines[0].Wires[0] == EC2 {
 		wire = EC2
 	}
-	return n.named(lines, action, wire, fmt.Sprintf("Action %q", clip(action)))
+	return n.named(lines, action, wire, func() string { return fmt.Sprintf("Action %q", clip(action)) })
 }
 
 // ownVersion returns an error where the version is of another service of the

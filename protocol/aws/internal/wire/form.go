@@ -105,7 +105,7 @@ type formMap struct{ prefix, key string }
 
 // parameter makes a leaf of one parameter. Its name leads through the model.
 func (s *walk) parameter(a at, m *formMap, key string, value []byte, start, end int, enc encoding) error {
-	if s.fixed[key] || signing[key] {
+	if s.actions && (key == "Action" || key == "Version") || signing[key] {
 		return nil
 	}
 	b, isKey, ok := s.follow(a, m, key)

@@ -31,8 +31,10 @@ func (s *walk) parameters(op *model.Operation, a at, labels map[string]string, q
 	if err := s.labels(a, labels); err != nil {
 		return err
 	}
-	_, literal, _ := strings.Cut(op.URI, "?")
-	fixed, _ := url.ParseQuery(literal)
+	var fixed url.Values
+	if _, literal, ok := strings.Cut(op.URI, "?"); ok {
+		fixed, _ = url.ParseQuery(literal)
+	}
 	if err := s.query(a, query, fixed); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type walk struct {
 	report   Report
 	rest     bool // members with a location are not in the body
 	response bool
-	fixed    map[string]bool // parameters that name the operation
+	actions  bool // parameters name the operation
 
 	path   []byte
 	keys   []string

@@ -100,7 +100,7 @@ func (s *walk) request(op *model.Operation, labels map[string]string, query url.
 		}
 		return s.payload(a, body)
 	case model.Query, model.EC2:
-		s.fixed = map[string]bool{"Action": true, "Version": true}
+		s.actions = true
 		if err := s.formQuery(a, query); err != nil {
 			return err
 		}
