@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/aws/internal/model"
@@ -122,11 +123,7 @@ func (k *call) finish(x *protocol.Exchange, to *reply, resp *http.Response, body
 	text, content := k.headText(to, resp, int64(len(body)))
 	text = append(text, "\r\n"...)
 	to.skip = len(text)
-	err = x.Finish(protocol.Part{Kind: "answer", Data: append(text, body...), Masked: len(seen.edits), Content: content}, outcome)
-	if _, denied := errors.AsType[*protocol.Denied](err); denied {
-		_ = x.Annotate(protocol.Annotation{Kind: "denied", Text: "the answer has more than is allowed; the client did not get it"})
-	}
-	return to.after(err)
+	return to.after(x.Finish(protocol.Part{Kind: "response", Data: append(text, body...), Masked: len(seen.edits), Content: content}, outcome))
 }
 
 // maxJoined is the most bytes of a body that is recorded together with its head.
@@ -235,8 +232,27 @@ type reply struct {
 	header http.Header
 	skip   int // bytes of the next write that are its head, as it is recorded
 	begun  bool
-	flush  bool // all that is written leaves at once: who does not take it is noticed
+	flush  bool  // what is written waits for nothing
+	all    bool  // a write returns when all was taken
+	bulk   *bulk // nil, or where it gathers
 }
+
+// gather has what is written sent in few system calls, if c is not nil.
+func (a *reply) gather(c *bulk) {
+	a.bulk = c
+	c.gather()
+}
+
+// leave sends what was gathered where that was not done: for connections that
+// are cut.
+func (a *reply) leave() {
+	if a.bulk != nil {
+		_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(leaveTime))
+		_ = a.bulk.passOn()
+	}
+}
+
+const leaveTime = 5 * time.Second
 
 // begin sends status and headers.
 func (a *reply) begin() {
@@ -259,18 +275,24 @@ func (a *reply) Write(b []byte) (int, error) {
 	}
 	n, err := a.w.Write(b)
 	n += head
-	if err == nil && a.flush {
-		err = a.FlushError()
+	if err == nil && (a.flush || a.all) {
+		err = a.send()
 	}
 	return n, err
 }
 
-// FlushError sends what was written, once something was.
-func (a *reply) FlushError() error {
-	if !a.begun {
+// send sends what was written.
+func (a *reply) send() error {
+	if err := http.NewResponseController(a.w).Flush(); err != nil {
+		return err
+	}
+	if !a.all {
+		a.bulk.flush() // its error comes with a later write
 		return nil
 	}
-	return http.NewResponseController(a.w).Flush()
+	gathered := a.bulk
+	a.all, a.bulk = false, nil
+	return gathered.passOn()
 }
 
 // after returns err as one that the client can be told, or not any more.
@@ -302,41 +324,59 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 	part := protocol.Part{Kind: kind, Withheld: true, Digested: true}
 	if resp.ContentLength < 0 {
 		to.begin() // however long the first of it takes
+		_ = to.send()
 	} else {
 		part.Content = -1 // it was counted with the head
 	}
-	from := eager{body: resp.Body, written: to}
-	if large(resp.ContentLength) {
-		from.begin(k.target.Load(), k.c.bulk)
-		defer from.end()
+	from := eager{body: resp.Body}
+	if from.begin(k.p.places, resp.ContentLength, k.target.Load(), nil) {
+		to.gather(k.c.bulk)
+		defer to.leave()
 	}
+	defer from.end()
 	sum, total := newDigest(), int64(0)
-	pieces, giveBack := k.p.buffers(resp.ContentLength)
-	defer func() {
-		sum.wait()
-		giveBack()
-	}()
+	pieces, giveBack := from.buffers(k.p.pieces, resp.ContentLength)
+	defer sum.wait()
+	var piece []byte
 	for turn := 0; ; turn = 1 - turn {
 		n, err := from.Read(pieces[turn])
-		part.Data = pieces[turn][:n]
-		sum.add(part.Data)
+		piece = pieces[turn][:n]
+		sum.add(piece)
 		total += int64(n)
-		switch {
-		case err == io.EOF || err == nil && total == resp.ContentLength:
-			from.to.passOn() // whether it takes the last of it is heard
-			// The client has the last of it once the record has everything.
-			if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
-				return to.after(err)
-			}
-			return to.after(x.Finish(part, outcomeOf(resp, "", "")))
-		case err != nil:
+		if err == io.EOF || err == nil && total == resp.ContentLength {
+			break
+		}
+		if err != nil {
 			return k.halfAnswered(x, to, resp)
 		}
+		part.Data, to.flush = piece, !from.from.ready()
 		if err := x.Emit(part); err != nil {
 			return k.brokenOff(x, to, err)
 		}
 	}
+	if to.bulk != nil && len(piece) > 1 {
+		// What was gathered is on its way: whether the client takes it, the outcome has to say.
+		cut := len(piece) - min(len(piece)/2, lastBytes)
+		part.Data, piece, to.all = piece[:cut], piece[cut:], true
+		if err := x.Emit(part); err != nil {
+			return k.brokenOff(x, to, err)
+		}
+	}
+	// The client has the last of it once the record has everything.
+	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
+		return to.after(err)
+	}
+	part.Data = piece
+	if err := x.Finish(part, outcomeOf(resp, "", "")); err != nil {
+		return to.after(err) // by HTTP/2, the buffers may be sent from still
+	}
+	giveBack()
+	return nil
 }
+
+// lastBytes is how much of a large body goes to the client when all else was
+// taken and the outcome is in the record.
+const lastBytes = 4 << 10
 
 // halfAnswered ends an exchange whose answer did not come whole.
 func (k *call) halfAnswered(x *protocol.Exchange, to *reply, resp *http.Response) error {

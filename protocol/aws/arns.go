@@ -267,6 +267,7 @@ func (a *arns) extraOf(p *part) (list []string) {
 // what may stand for variables too, and for this one nothing else.
 func (a *arns) fill(t *template, parts bool, extra string, into *texts) {
 	if len(into.list) > maxObjects {
+		a.lost = true
 		return
 	}
 	var room [256]byte
@@ -295,6 +296,7 @@ func (a *arns) fill(t *template, parts bool, extra string, into *texts) {
 		for _, one := range made {
 			for _, v := range values {
 				if len(into.list)+len(next) > maxObjects {
+					a.lost = true
 					break
 				}
 				next = append(next, one+p.literal+v)

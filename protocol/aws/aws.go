@@ -28,6 +28,7 @@ type Plugin struct {
 	requests, answers budget     // of memory, by access key
 	pieces            *sync.Pool // of *pieces
 	blocks            *sync.Pool // of *block
+	places            places
 
 	mu      sync.Mutex
 	targets map[string]*upstream // by session id
@@ -40,7 +41,7 @@ var (
 
 // New returns the plugin. Mistakes in c are reported when the gateway is built.
 func New(c Config) *Plugin {
-	p := &Plugin{config: c.withDefaults(), targets: map[string]*upstream{}, pieces: newPieces(), blocks: newBlocks()}
+	p := &Plugin{config: c.withDefaults(), targets: map[string]*upstream{}, pieces: newPieces(), blocks: newBlocks(), places: make(places, largeBodies)}
 	p.requests.limit, p.answers.limit = heldBodies*p.config.MaxBody, heldBodies*p.config.MaxBody
 	p.table, p.broken = model.Default()
 	if c.Authority != nil && p.broken == nil {

@@ -35,6 +35,13 @@ func (c *taking) Read(b []byte) (int, error) {
 	return c.has.Read(b)
 }
 
+// rested waits until c sends nothing.
+func rested(c *bulk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent()
+}
+
 // Whatever is gathered, flushed and read ahead in whatever order, the bytes
 // are the same and in order.
 func TestBulkKeepsOrder(t *testing.T) {
@@ -53,7 +60,7 @@ func TestBulkKeepsOrder(t *testing.T) {
 				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
 			case 2:
 				c.flush()
-				c.sent()
+				rested(c)
 				require.Equal(t, len(content)-len(rest), under.wrote.Len(), "nothing is kept")
 			case 3:
 				c.readAhead(mrand.IntN(2) == 0)
@@ -109,7 +116,7 @@ func TestBulkTellsWhatFailed(t *testing.T) {
 	_, err := c.Write([]byte("kept"))
 	require.NoError(t, err)
 	c.flush()
-	c.sent()
+	rested(c)
 	under.err = nil
 	_, err = c.Write([]byte("more"))
 	require.ErrorContains(t, err, "gone")
@@ -152,6 +159,57 @@ func TestEagerGivesAllBeforeAnError(t *testing.T) {
 	require.Equal(t, "all", string(got))
 }
 
+// It reads ahead in the middle of a large body only.
+func TestEagerReadsAheadInTheMiddle(t *testing.T) {
+	from := &bulk{Conn: &taking{has: bytes.NewReader(make([]byte, 1<<20))}, blocks: newBlocks()}
+	e := eager{body: from}
+	require.True(t, e.begin(make(places, 1), 1<<20, from, nil))
+	b := make([]byte, smallSize)
+	for i := range 1 << 20 / smallSize {
+		_, err := io.ReadFull(&e, b)
+		require.NoError(t, err)
+		require.Equal(t, i < 1<<20/smallSize-2, from.ahead.Load(), i)
+	}
+	require.Nil(t, from.in)
+}
+
 type failing struct{ error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.error }
+
+// A large body gives its place back once, and takes none when it has ended.
+func TestPlaces(t *testing.T) {
+	in := make(places, 1)
+	connections := func() (from, to *bulk) {
+		return &bulk{Conn: &taking{}, blocks: newBlocks()}, &bulk{Conn: &taking{}, blocks: newBlocks()}
+	}
+	var first, second, late, small eager
+	from, to := connections()
+	require.True(t, first.begin(in, smallSize+1, from, to))
+	require.True(t, to.gathering)
+
+	from2, to2 := connections()
+	require.False(t, second.begin(in, 1<<30, from2, to2))
+	require.False(t, to2.gathering, "there is no place")
+	two, giveBack := second.buffers(newPieces(), 1<<30)
+	giveBack()
+	require.Len(t, two[1], smallSize)
+	two, giveBack = first.buffers(newPieces(), 1<<30)
+	giveBack()
+	require.Len(t, two[1], pieceSize)
+
+	second.end()
+	require.Len(t, in, 1, "who has no place gives none back")
+	first.end()
+	first.end()
+	require.Empty(t, in)
+	require.False(t, to.gathering)
+
+	late.end()
+	require.False(t, late.begin(in, 1<<30, from, to))
+	require.False(t, small.begin(in, smallSize, from, to))
+	require.False(t, small.begin(in, -1, from, to), "it may be short")
+	require.Empty(t, in)
+	two, _ = small.buffers(nil, 5)
+	require.Len(t, two[0], 6)
+}

@@ -158,7 +158,7 @@ func (k *call) readBody() ([]byte, error) {
 // readAll reads a body that is said to have that length, or any if it is
 // negative, up to one byte beyond limit.
 func readAll(from io.Reader, length, limit int64) ([]byte, error) {
-	if large(length) || length > limit {
+	if length < 0 || length > smallSize || length > limit {
 		return io.ReadAll(io.LimitReader(from, limit+1))
 	}
 	body := make([]byte, length+1) // its end has to be seen

@@ -16,7 +16,7 @@ func (k *call) events(x *protocol.Exchange, to *reply, resp *http.Response) erro
 		return err
 	}
 	to.begin()
-	_ = to.FlushError()
+	_ = to.send()
 	to.flush = true
 	frames := wire.NewFrames(resp.Body, int(k.p.config.MaxBody))
 	output, code := k.name.Operation.Output, ""

@@ -181,7 +181,6 @@ func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body
 	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(drainTime))
 	body.stop.Store(true)
 	<-body.closed
-	k.c.bulk.readAhead(false)
 	if body.begun.Load() {
 		k.r.Header.Del("Expect") // the client was told to send
 	}

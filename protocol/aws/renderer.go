@@ -38,7 +38,7 @@ func (r Renderer) Render(w io.Writer, kind string, _, payload []byte) error {
 				return err
 			}
 		}
-	case kind == "answer":
+	case kind == "response":
 		head, body, _ := bytes.Cut(payload, []byte("\r\n\r\n"))
 		if err := r.Render(w, "head", nil, head); err != nil || len(body) == 0 {
 			return err

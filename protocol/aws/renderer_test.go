@@ -13,9 +13,9 @@ import (
 
 func TestRenderer(t *testing.T) {
 	for _, tt := range []struct{ kind, payload, want string }{
-		{"answer", "HTTP 200\r\nA: b\r\n\r\n{\"x\":1}", "HTTP 200\r\nA: b\n{\n  \"x\": 1\n}\n"},
-		{"answer", "HTTP 204\r\n\r\n", "HTTP 204\n"},
-		{"answer", "HTTP 200\r\n\r\n\r\n\r\nx", "HTTP 200\n\r\n\r\nx\n"},
+		{"response", "HTTP 200\r\nA: b\r\n\r\n{\"x\":1}", "HTTP 200\r\nA: b\n{\n  \"x\": 1\n}\n"},
+		{"response", "HTTP 204\r\n\r\n", "HTTP 204\n"},
+		{"response", "HTTP 200\r\n\r\n\r\n\r\nx", "HTTP 200\n\r\n\r\nx\n"},
 		{"head", "HTTP 200\r\nA: b\r\n", "HTTP 200\r\nA: b\n"},
 		{"body", "<a/>", "<a/>\n"},
 	} {
@@ -42,7 +42,7 @@ func TestAnswersAreRecordedWhole(t *testing.T) {
 		case recorder.KindEnd:
 			ends++
 			require.Equal(t, protocol.OK, e.Outcome.Result)
-			require.Equal(t, "answer", e.Part.Kind)
+			require.Equal(t, "response", e.Part.Kind)
 			require.Contains(t, string(e.Payload), "HTTP 200\r\n")
 			require.Contains(t, string(e.Payload), "\r\n\r\n"+text)
 		}

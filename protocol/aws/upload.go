@@ -24,6 +24,7 @@ type upload struct {
 	sealed bool
 	rest   []byte // of the piece at hand
 	digest *digest
+	signed bool   // chunk by chunk
 	hashed string // by the client's own signature; then digest is nil
 	failed atomic.Pointer[error]
 	begun  atomic.Bool // some of it was read
@@ -41,14 +42,15 @@ func newUpload(k *call, x *protocol.Exchange, resign *sigv4.Resign) *upload {
 		b.hashed = hex.EncodeToString(k.claim.PayloadHash[:])
 	} else {
 		b.digest = newDigest()
+		b.signed = k.claim.Payload == sigv4.StreamingSigned || k.claim.Payload == sigv4.StreamingSignedTrailer
 	}
 	return b
 }
 
 // Read implements io.Reader for the connection to the target.
 func (b *upload) Read(p []byte) (int, error) {
-	if !b.begun.Swap(true) && large(b.length) {
-		b.client.begin(b.k.c.bulk, b.k.target.Load())
+	if !b.begun.Swap(true) {
+		b.client.begin(b.k.p.places, b.length, b.k.c.bulk, b.k.target.Load())
 	}
 	if b.whole.Load() {
 		b.client.to.passOn()
@@ -57,6 +59,9 @@ func (b *upload) Read(p []byte) (int, error) {
 	for len(b.rest) == 0 {
 		if b.stop.Load() {
 			return 0, errStopped
+		}
+		if b.digest != nil && b.signed {
+			b.digest.wait() // the next piece takes the place of the last
 		}
 		piece, err := b.from.Next()
 		if err == io.EOF {
@@ -71,7 +76,7 @@ func (b *upload) Read(p []byte) (int, error) {
 			return 0, b.fail(err)
 		}
 		if b.digest != nil {
-			b.digest.add(piece.Data) // the piece before is in: the next may take its place
+			b.digest.add(piece.Data) // now the piece before is in
 		}
 		content := int64(len(piece.Data))
 		if content == 0 {
@@ -101,7 +106,7 @@ var errStopped = errors.New("the call is over")
 // Close implements io.Closer; the client's body is net/http's to close.
 func (b *upload) Close() error {
 	b.end.Do(func() {
-		b.k.target.Load().passOn()
+		b.client.end()
 		close(b.closed)
 	})
 	return nil

@@ -21,7 +21,8 @@ const (
 type chunked struct {
 	src      *bufio.Reader
 	frame    []byte
-	last     []byte // the frame before, which may be in use
+	last     []byte // the frame before, which may be in use; not of signed chunks
+	size     int    // of the next piece, at most
 	left     int64  // of the chunk under way
 	open     bool   // a chunk's data has ended, its line break is still to come
 	total    int64  // payload announced by chunks so far
@@ -31,7 +32,7 @@ type chunked struct {
 }
 
 func newChunked(body io.Reader, c Claim) chunked {
-	return chunked{src: bufio.NewReaderSize(body, 16<<10), decoded: c.DecodedLength, trailers: c.Trailers}
+	return chunked{src: bufio.NewReaderSize(body, 16<<10), decoded: c.DecodedLength, trailers: c.Trailers, size: firstSize}
 }
 
 // turn begins a frame, in the place of the one before the last.
@@ -62,7 +63,7 @@ func (c *chunked) nextUnsigned() (Piece, error) {
 		c.left, c.open = size, true
 	}
 	start := len(c.frame)
-	most := int(min(c.left, pieceSize))
+	most := int(min(c.left, int64(c.size)))
 	c.frame = slices.Grow(c.frame, most)
 	n, err := readSome(c.src, c.frame[start:start+most])
 	if err != nil {
@@ -70,6 +71,9 @@ func (c *chunked) nextUnsigned() (Piece, error) {
 	}
 	if n == 0 {
 		return Piece{}, early(io.ErrUnexpectedEOF)
+	}
+	if n == c.size {
+		c.size = pieceSize
 	}
 	c.left -= int64(n)
 	c.frame = c.frame[:start+n]
@@ -182,7 +186,7 @@ func (s *signedChunks) next() (Piece, error) {
 	if s.done {
 		return Piece{}, io.EOF
 	}
-	s.turn()
+	s.frame = s.frame[:0]
 	size, extension, err := s.sizeLine()
 	if err != nil {
 		return Piece{}, err

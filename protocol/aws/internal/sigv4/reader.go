@@ -17,8 +17,8 @@ const (
 )
 
 // Piece is what a [Reader] hands out: payload, and the bytes that carry it to the target. Both are borrowed: valid
-// until the next call, or the one after it where the body is not [Hashed]. Either may be empty: framing alone has no
-// payload.
+// until the next call, or the one after it where the body has nothing to be proven ([Unsigned],
+// [StreamingUnsignedTrailer]). Either may be empty: framing alone has no payload.
 type Piece struct {
 	Data []byte
 	Wire []byte
@@ -47,7 +47,7 @@ func (r Resign) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 // follows. So a target that waits for the whole never sees a body that is wrong as a complete one. Unsigned bodies
 // have nothing to be proven but their framing and length.
 //
-// It uses at most 8 MiB (the largest signed chunk, twice), else 1 MiB. It is for one goroutine. After an error it gives the
+// It uses at most 4 MiB (the largest signed chunk), else 1 MiB. It is for one goroutine. After an error it gives the
 // same error for ever. Errors are [ErrMismatch], [ErrPayload], [ErrIncomplete] and [ErrFraming] for errors.Is, or
 // the body's own.
 type Reader struct {
