@@ -45,5 +45,6 @@ func (x *Exchange) Annotate(a Annotation) error { return x.e.Annotate(a) }
 func (x *Exchange) End(o Outcome) error { return x.e.End(o) }
 
 // Finish is Emit and End in one: the record has one event for both. Where the
-// client can no longer be written to, the outcome is recorded without the part.
+// client can no longer be written to, the outcome is recorded without the part;
+// where the part is denied, the outcome is Aborted.
 func (x *Exchange) Finish(p Part, o Outcome) error { return x.e.Finish(p, o) }

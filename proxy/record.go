@@ -80,7 +80,7 @@ func (s *session) emit(x *exchange, out *output, w io.Writer, p protocol.Part, o
 	if err != nil {
 		if o != nil {
 			outcome := *o // known, and worth recording although the client will not see it
-			if _, denied := errors.AsType[*protocol.Denied](err); denied {
+			if _, denied := errors.AsType[*protocol.Denied](err); denied && outcome.Result != protocol.Aborted {
 				outcome.Result, outcome.Text = protocol.Aborted, "more than is allowed"
 			}
 			_ = x.end(outcome)
