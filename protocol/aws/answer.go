@@ -366,7 +366,7 @@ func (k *call) stream(x *protocol.Exchange, to *reply, resp *http.Response, kind
 	if err := x.Annotate(protocol.Annotation{Kind: "digest", Text: fmt.Sprintf("received %d bytes, sha256 %s", total, sum.hex())}); err != nil {
 		return to.after(err)
 	}
-	part.Data = piece
+	part.Data, to.all = piece, to.bulk != nil
 	if err := x.Finish(part, outcomeOf(resp, "", "")); err != nil {
 		return to.after(err) // by HTTP/2, the buffers may be sent from still
 	}
