@@ -7,6 +7,7 @@ import (
 	"io"
 	mrand "math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -137,6 +138,20 @@ func TestBulkIsReadyWithWholeRecords(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, c.ready())
 	}
+}
+
+// Who writes the last of an answer hears that what was gathered was not taken.
+func TestReplyTellsWhatWasNotTaken(t *testing.T) {
+	gone := errors.New("gone")
+	c := &bulk{Conn: &taking{err: gone}, blocks: newBlocks()}
+	to := &reply{w: httptest.NewRecorder(), status: 200, all: true}
+	to.gather(c)
+	_, err := c.Write([]byte("kept"))
+	require.NoError(t, err)
+	_, err = to.Write([]byte("last"))
+	require.ErrorIs(t, err, gone)
+	require.ErrorIs(t, c.passOn(), gone, "and so does whoever asks again")
+	require.Nil(t, to.bulk)
 }
 
 // A nil bulk passes all on: there is none under plain connections.
