@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,21 +167,20 @@ func (k *call) head(x *protocol.Exchange, to *reply, resp *http.Response, length
 // headText returns status and headers as they are recorded, and what counts of
 // the body against what is allowed; it has to send those that the client gets.
 func (k *call) headText(to *reply, resp *http.Response, length int64) (text []byte, content int64) {
-	to.header = http.Header{}
-	for name, values := range resp.Header {
-		if !slices.Contains(hopByHop, name) {
-			to.header[name] = values
-		}
+	to.header = resp.Header
+	said := to.header.Get("Content-Length")
+	for _, name := range hopByHop {
+		delete(to.header, name)
 	}
-	if resp.Header.Get("Content-Type") == "" {
+	if to.header.Get("Content-Type") == "" {
 		to.header["Content-Type"] = nil // net/http would guess
 	}
 	content = length
 	switch {
 	case k.r.Method == http.MethodHead:
 		content = -1
-		if v := resp.Header.Get("Content-Length"); v != "" {
-			to.header.Set("Content-Length", v)
+		if said != "" {
+			to.header.Set("Content-Length", said)
 		}
 	case length >= 0 && resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotModified:
 		to.header.Set("Content-Length", strconv.FormatInt(length, 10))
@@ -205,7 +203,7 @@ func (k *call) shown(h http.Header) http.Header {
 	if output == nil {
 		return h
 	}
-	h = h.Clone()
+	var shown http.Header // nil while there is nothing to hide
 	for i := range output.Members {
 		m := &output.Members[i]
 		if m.Shape == nil || !m.Shape.Sensitive && (m.Shape.Value == nil || !m.Shape.Value.Shape.Sensitive) {
@@ -215,11 +213,17 @@ func (k *call) shown(h http.Header) http.Header {
 			switch {
 			case m.Location == model.InHeader && strings.EqualFold(name, m.WireName),
 				m.Location == model.InHeaders && len(name) > len(m.WireName) && strings.EqualFold(name[:len(m.WireName)], m.WireName):
-				h[name] = []string{"(sensitive)"}
+				if shown == nil {
+					shown = maps.Clone(h)
+				}
+				shown[name] = []string{"(sensitive)"}
 			}
 		}
 	}
-	return h
+	if shown == nil {
+		return h
+	}
+	return shown
 }
 
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"}

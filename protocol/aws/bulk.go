@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -18,6 +19,7 @@ type bulk struct {
 	net.Conn
 	blocks *sync.Pool // of *block
 
+	deaf     bool // the reader asks for what is here; it does not wait
 	ahead    atomic.Bool
 	in       *block // the reader's; nil while nothing was read ahead
 	from, to int    // of in
@@ -63,6 +65,9 @@ func (c *bulk) ready() bool { return c != nil && c.left.Load() >= maxRecord }
 // Read implements net.Conn.
 func (c *bulk) Read(b []byte) (int, error) {
 	if c.from == c.to {
+		if c.deaf {
+			return 0, os.ErrDeadlineExceeded
+		}
 		if !c.ahead.Load() {
 			return c.Conn.Read(b)
 		}

@@ -40,6 +40,7 @@ type call struct {
 	ahead  *ahead            // reads the body while the call waits; mostly nil
 	waited bool              // for a person, which may take long
 	signed bool              // the signature was noted as used, by this call
+	writes bool              // more than reading may happen
 	token  string            // the gateway's own session token, that the target was sent
 	// reached says that there was a connection to send the call on.
 	reached atomic.Bool
@@ -308,6 +309,7 @@ func (k *call) carry() error {
 	if err != nil {
 		return k.notUnderstood(err)
 	}
+	k.writes = writes(op.Effects)
 	out, region, err := k.outbound(to)
 	if err != nil {
 		return k.notUnderstood(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -57,11 +58,7 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 		}
 		at = scheme + "://" + prefix + host
 	}
-	ctx := httptrace.WithClientTrace(k.r.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		k.target.Store(bulkOf(i.Conn))
-		k.reached.Store(true)
-	}})
-	out, err := http.NewRequestWithContext(ctx, k.r.Method, at, nil)
+	out, err := http.NewRequestWithContext(k.r.Context(), k.r.Method, at, nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -73,7 +70,7 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 	if err := k.empty(); err != nil {
 		return nil, "", err
 	}
-	out.Header = k.r.Header.Clone()
+	out.Header = maps.Clone(k.r.Header) // values are replaced, never changed
 	out.Header.Del("Expect")
 	// No API of AWS has these; net/http would take leave from them to send a call that writes twice.
 	out.Header.Del("Idempotency-Key")
@@ -120,10 +117,7 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the request cannot be signed"})
 		return err
 	}
-	switch {
-	case k.whole:
-		k.send(out)
-	case k.r.ContentLength != 0:
+	if !k.whole && k.r.ContentLength != 0 {
 		body := newUpload(k, x, &sigv4.Resign{SecretAccessKey: creds.SecretAccessKey, Region: region, Service: signing, Time: now, Seed: seed})
 		out.Body, out.ContentLength = body, k.r.ContentLength
 		if k.r.ContentLength > expectFrom {
@@ -131,12 +125,32 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 		}
 		return k.upload(u, x, out, body)
 	}
-	resp, err := u.http.RoundTrip(out)
+	k.send(out)
+	var resp *http.Response
+	if len(k.body) <= smallSize {
+		resp, err = u.client.do(out, k.writes, k.on)
+	} else {
+		resp, err = u.uploads.RoundTrip(k.traced(out))
+	}
 	if err != nil {
 		return k.unanswered(x, err)
 	}
 	defer resp.Body.Close()
 	return k.answer(x, resp)
+}
+
+// traced returns a request by which net/http tells on which connection it goes.
+func (k *call) traced(out *http.Request) *http.Request {
+	return out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { k.on(bulkOf(i.Conn)) },
+	}))
+}
+
+// on notes that there is a connection to the target, and what carries large
+// bodies there.
+func (k *call) on(b *bulk) {
+	k.target.Store(b)
+	k.reached.Store(true)
 }
 
 // send gives out the body that is held whole. On a connection that the target
@@ -169,7 +183,7 @@ func (k *call) empty() error {
 func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body *upload) error {
 	// The answer may be written before the body was read, and net/http leaves what is unread alone.
 	_ = http.NewResponseController(k.w).EnableFullDuplex()
-	resp, err := u.http.RoundTrip(out)
+	resp, err := u.uploads.RoundTrip(k.traced(out))
 	if err == nil {
 		err = k.early(x, resp, body)
 		resp.Body.Close() // the target gets no more

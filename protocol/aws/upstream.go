@@ -24,10 +24,11 @@ import (
 
 // upstream is a session's way to its target: connections and credentials.
 type upstream struct {
-	p    *Plugin
-	s    *protocol.Session
-	http *http.Transport
-	keys sigv4.Keys // that calls are signed with
+	p       *Plugin
+	s       *protocol.Session
+	client  client          // for calls whose body is small and held whole
+	uploads *http.Transport // for the others
+	keys    sigv4.Keys      // that calls are signed with
 
 	turn  chan struct{} // taken while credentials are fetched
 	login Login
@@ -46,26 +47,35 @@ func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
 		return nil, &protocol.Failure{Public: "the connection to the target is not set up right", Err: err}
 	}
 	u := &upstream{p: p, s: s, turn: make(chan struct{}, 1)}
-	u.http = &http.Transport{
+	dial := func(ctx context.Context, address string) (*bulk, error) {
+		conn, err := s.Dial(ctx, protocol.Endpoint{Address: address})
+		if err != nil {
+			return nil, err
+		}
+		return &bulk{Conn: conn, blocks: p.blocks}, nil
+	}
+	u.client.dial, u.client.tls = dial, settings
+	u.uploads = &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			conn, err := s.Dial(ctx, protocol.Endpoint{Address: address})
+			conn, err := dial(ctx, address)
 			if err != nil {
 				return nil, err
 			}
-			return &bulk{Conn: conn, blocks: p.blocks}, nil
+			return conn, nil
 		},
-		TLSClientConfig: settings, TLSHandshakeTimeout: 10 * time.Second,
-		DisableCompression: true, MaxIdleConnsPerHost: 32, IdleConnTimeout: 30 * time.Second, ExpectContinueTimeout: time.Second,
-		ReadBufferSize: 16 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: 256 << 10,
+		TLSClientConfig: settings, TLSHandshakeTimeout: handshakeTime,
+		DisableCompression: true, MaxIdleConnsPerHost: maxIdle / 2, IdleConnTimeout: idleUpstream, ExpectContinueTimeout: time.Second,
+		ReadBufferSize: 16 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: maxAnswerHeader,
 		Protocols: new(http.Protocols),
 	}
-	u.http.Protocols.SetHTTP1(true)
+	u.uploads.Protocols.SetHTTP1(true)
 	p.targets[s.ID()] = u
 	context.AfterFunc(s.Context(), func() {
 		p.mu.Lock()
 		delete(p.targets, s.ID())
 		p.mu.Unlock()
-		u.http.CloseIdleConnections()
+		u.client.close()
+		u.uploads.CloseIdleConnections()
 	})
 	return u, nil
 }
@@ -184,7 +194,7 @@ func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
 
 // ask sends AssumeRole and reads the answer, which is in no record.
 func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
-	resp, err := u.http.RoundTrip(r)
+	resp, err := u.client.do(r, true, nil)
 	if err != nil {
 		return Credentials{}, protocol.Outcome{Result: protocol.Unknown, Text: "no answer"}, fmt.Errorf("sts:AssumeRole: %w", err)
 	}
