@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -136,6 +137,65 @@ func TestMiddlewareThatFailsEndsTheSession(t *testing.T) {
 			assert.Empty(t, r.Record.Operations())
 		})
 	}
+}
+
+// A client that leaves while a middleware decides withdraws its operation, and
+// does not end the session, which others may share.
+func TestClientLeavesTheMiddleware(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	r := newRig(t, func(b *proxy.Builder) *proxy.Builder {
+		return b.AllowAll().Use(func(next proxy.Admitter) proxy.Admitter {
+			return proxy.AdmitterFunc(func(ctx context.Context, a proxy.Admission) (protocol.Decision, error) {
+				if a.Operation.Text != "slow" {
+					return next.Admit(ctx, a)
+				}
+				asked <- struct{}{}
+				<-ctx.Done()
+				return protocol.Decision{}, ctx.Err()
+			})
+		})
+	})
+	_, s := r.session()
+	ctx, leave := context.WithCancel(context.Background())
+	go func() { <-asked; leave() }()
+	_, err := s.Begin(ctx, nil, op("read", "slow"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, "the operation was withdrawn", protocol.Public(err))
+	x, err := begin(s, op("read", "quick"))
+	require.NoError(t, err)
+	require.NoError(t, x.End(protocol.Outcome{Result: protocol.OK}))
+	require.Equal(t, []string{"session opened", "operation", "end"}, r.kinds(s.ID()), "what was withdrawn was nothing yet")
+}
+
+// explosive is the handler of a log that panics when an operation is denied.
+type explosive struct{ slog.Handler }
+
+func (explosive) Enabled(context.Context, slog.Level) bool { return true }
+
+func (e explosive) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "operation denied" {
+		panic("the log is broken")
+	}
+	return nil
+}
+
+func (e explosive) WithAttrs([]slog.Attr) slog.Handler { return e }
+func (e explosive) WithGroup(string) slog.Handler      { return e }
+
+// A panic in what was plugged in, while an operation is admitted, ends the
+// session: it is not known what of the operation was done.
+func TestPanicWhileAdmitting(t *testing.T) {
+	r := policed(t, func(b *proxy.Builder) *proxy.Builder { return b.Logger(slog.New(explosive{slog.DiscardHandler})) })
+	_, s := r.session()
+	_, err := begin(s, op("drop", "it"))
+	var failed *protocol.Failure
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, "the gateway could not judge the operation", failed.Public)
+	require.ErrorContains(t, failed.Err, "the log is broken")
+	_, err = begin(s, op("read", "another"))
+	require.Error(t, err)
+	require.NotContains(t, r.kinds(s.ID())[1:], "session opened")
+	require.Equal(t, protocol.Refused, r.only("it").Outcome.Result)
 }
 
 func TestMiddlewareMustPassTheAdmissionOn(t *testing.T) {

@@ -12,7 +12,15 @@ import (
 )
 
 // Begin implements protocol.SessionEngine: judge, record, ask, in this order.
-func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []protocol.Operation) ([]*protocol.Exchange, error) {
+func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []protocol.Operation) (list []*protocol.Exchange, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// In what was plugged in: an approver, or the log's handler, which is not asked again.
+			f := &protocol.Failure{Public: cannotJudge, Err: fmt.Errorf("a panic while operations were admitted: %v\n%s", p, debug.Stack())}
+			s.end(f)
+			list, err = nil, f
+		}
+	}()
 	start := time.Now()
 	if err := s.usable(start); err != nil {
 		return nil, err
@@ -66,17 +74,26 @@ func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []
 	return s.admit(batch, now)
 }
 
+// cannotJudge are the words for a gateway whose own parts fail.
+const cannotJudge = "the gateway could not judge the operation"
+
 // judge decides one operation; nothing is asked yet. An error has ended the
 // session.
 func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (d protocol.Decision, err error) {
+	panicked := false
 	defer func() {
 		if p := recover(); p != nil {
+			panicked = true
 			s.logger.Error("a middleware panicked", "panic", p, "stack", string(debug.Stack()))
 			err = errors.New("a middleware panicked")
 		}
+		if err != nil && ctx.Err() != nil && !panicked {
+			err = &protocol.Failure{Public: "the operation was withdrawn", Err: err} // and others of the session go on
+			return
+		}
 		if err != nil {
 			s.logger.Error("admission failed; the session ends", "error", err)
-			f := &protocol.Failure{Public: "the gateway could not judge the operation", Err: err}
+			f := &protocol.Failure{Public: cannotJudge, Err: err}
 			s.end(f)
 			err = f
 		}

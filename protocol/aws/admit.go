@@ -20,7 +20,7 @@ const stillHere = 5 * time.Second
 // waitingRoom holds the calls that wait to be admitted. A client that loses
 // patience sends its call again: that joins the one that waits, so that people
 // are asked once and the call is made once. A call waits on behalf of its
-// session: its client may leave meanwhile.
+// session: its connection may end meanwhile.
 type waitingRoom struct {
 	every time.Duration // zero means stillHere
 
@@ -37,12 +37,13 @@ func (r *waitingRoom) interval() time.Duration {
 
 type waitKey struct{ session, op string }
 
-// waiting is one call that is to be admitted.
+// waiting is one call that waits.
 type waiting struct {
-	room *waitingRoom
-	key  waitKey
+	room  *waitingRoom
+	key   waitKey
+	asked chan struct{} // closed when a person is asked
 
-	done chan struct{} // nil until a person is asked; closed when it was decided
+	done chan struct{} // closed when it was decided; x and err are set before
 	x    *protocol.Exchange
 	err  error
 
@@ -54,21 +55,52 @@ type waiting struct {
 	cancel   context.CancelFunc
 }
 
+// asking reports whether a person is asked.
+func (w *waiting) asking() bool {
+	select {
+	case <-w.asked:
+		return true
+	default:
+		return false
+	}
+}
+
 // admit has op admitted, or joins the same call that waits already.
 func (k *call) admit(op protocol.Operation) (*protocol.Exchange, error) {
+	var tick *time.Ticker // runs once a person is asked
+	defer func() {
+		if tick != nil {
+			tick.Stop()
+		}
+	}()
 	for {
-		w := k.join(op)
-		var err error
-		if w != nil {
-			err = k.stay(w)
-		} else {
-			w, err = k.begin(op)
-		}
-		if err == nil {
-			err = w.err
-		}
+		w, err := k.wait(op)
 		if err != nil {
 			return nil, k.repeated(op, err)
+		}
+		asked, still := w.asked, (<-chan time.Time)(nil)
+		for here := true; here; {
+			select {
+			case <-w.done:
+				here = false
+			case <-asked:
+				k.listen()
+				if tick == nil {
+					tick = time.NewTicker(k.p.room.interval())
+				}
+				asked, still = nil, tick.C
+			case <-still:
+				if k.r.ProtoAtLeast(1, 1) {
+					k.w.WriteHeader(http.StatusContinue)
+				}
+			case <-k.r.Context().Done():
+				w.leave(k, k.p.config.Patience)
+				return nil, context.Cause(k.r.Context())
+			}
+		}
+		k.waited = k.waited || w.asking()
+		if w.err != nil {
+			return nil, w.err
 		}
 		switch mine, late := w.take(k); {
 		case mine:
@@ -118,28 +150,20 @@ func (k *call) silent() bool {
 	return k.ahead != nil && !k.ahead.whole()
 }
 
-// join joins the same call that waits for a person; nil says that there is none.
-func (k *call) join(op protocol.Operation) *waiting {
-	room := &k.p.room
+// wait joins the same call that waits, or lets a new one wait. A new call that
+// writes must have a signature that was not used before.
+func (k *call) wait(op protocol.Operation) (*waiting, error) {
+	room, key := &k.p.room, waitKey{k.s.ID(), string(op.Key)}
 	room.mu.Lock()
 	defer room.mu.Unlock()
-	w := room.calls[waitKey{k.s.ID(), string(op.Key)}]
-	if w == nil || w.taken {
-		return nil
+	if w := room.calls[key]; w != nil && w.asking() && !w.taken {
+		w.visitors = append(w.visitors, k)
+		if w.leaving != nil {
+			w.leaving.Stop()
+			w.leaving = nil
+		}
+		return w, nil
 	}
-	w.visitors = append(w.visitors, k)
-	if w.leaving != nil {
-		w.leaving.Stop()
-		w.leaving = nil
-	}
-	return w
-}
-
-// begin begins a new call and returns when it was decided. One that writes must
-// have a signature that was not used before. The call's own goroutine waits
-// here, also where its client has left meanwhile: to wake up another one for
-// each call would cost as much as to decide.
-func (k *call) begin(op protocol.Operation) (*waiting, error) {
 	if writes(op.Effects) && !k.signed {
 		if !k.first() {
 			return nil, errRepeated
@@ -147,78 +171,36 @@ func (k *call) begin(op protocol.Operation) (*waiting, error) {
 		k.signed = true
 	}
 	ctx, cancel := context.WithCancel(k.s.Context())
-	defer cancel()
-	w := &waiting{room: &k.p.room, key: waitKey{k.s.ID(), string(op.Key)}, err: errUndecided, cancel: cancel}
-	var stayed chan error // what came of waiting for a person
-	func() {
-		defer w.decided()
-		list, err := k.s.Begin(ctx, func(protocol.Pending) {
-			if stayed != nil {
-				return
-			}
-			stayed = make(chan error, 1)
-			w.enter(k)
-			go func() { stayed <- k.stay(w) }()
-		}, op)
-		if w.err = err; err == nil {
-			w.x = list[0]
+	w := &waiting{room: room, key: key, asked: make(chan struct{}), done: make(chan struct{}), visitors: []*call{k}, cancel: cancel}
+	if room.calls == nil {
+		room.calls = map[waitKey]*waiting{}
+	}
+	room.calls[key] = w
+	// The client may leave while a person thinks, and others may join: so nothing
+	// of the call's own waits in Begin.
+	go w.begin(ctx, k.s, op)
+	return w, nil
+}
+
+// begin has the call decided.
+func (w *waiting) begin(ctx context.Context, s *protocol.Session, op protocol.Operation) {
+	defer w.cancel()
+	list, err := s.Begin(ctx, func(protocol.Pending) {
+		if !w.asking() {
+			close(w.asked)
 		}
-	}()
-	if stayed == nil {
-		w.visitors = []*call{k}
-		return w, nil
-	}
-	return w, <-stayed
-}
-
-// errUndecided is for a decision that panicked.
-var errUndecided = errors.New("the operation was not decided")
-
-// enter lets others join a call that waits for a person.
-func (w *waiting) enter(k *call) {
-	w.room.mu.Lock()
-	defer w.room.mu.Unlock()
-	w.done, w.visitors = make(chan struct{}), []*call{k}
-	if w.room.calls == nil {
-		w.room.calls = map[waitKey]*waiting{}
-	}
-	w.room.calls[w.key] = w
-}
-
-// decided tells the visitors that a call was decided.
-func (w *waiting) decided() {
-	if w.done == nil {
-		return
+	}, op)
+	if w.err = err; err == nil {
+		w.x = list[0]
 	}
 	close(w.done)
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
 	switch {
-	case w.err != nil:
+	case err != nil:
 		w.forget()
 	case w.taken && len(w.visitors) == 0: // given up meanwhile
 		w.notSent()
-	}
-}
-
-// stay waits for a person's answer, or for the client to leave.
-func (k *call) stay(w *waiting) error {
-	k.waited = true
-	k.listen()
-	tick := time.NewTicker(k.p.room.interval())
-	defer tick.Stop()
-	for {
-		select {
-		case <-w.done:
-			return nil
-		case <-tick.C:
-			if k.r.ProtoAtLeast(1, 1) {
-				k.w.WriteHeader(http.StatusContinue)
-			}
-		case <-k.r.Context().Done():
-			w.leave(k, k.p.config.Patience)
-			return context.Cause(k.r.Context())
-		}
 	}
 }
 
@@ -241,7 +223,7 @@ func (w *waiting) take(k *call) (mine, late bool) {
 }
 
 // leave is for a request whose client has left. The call goes on waiting for a
-// while.
+// while where a person is asked.
 func (w *waiting) leave(k *call, patience time.Duration) {
 	w.room.mu.Lock()
 	defer w.room.mu.Unlock()
@@ -249,7 +231,11 @@ func (w *waiting) leave(k *call, patience time.Duration) {
 	if len(w.visitors) > 0 || w.taken {
 		return
 	}
-	w.leaving = time.AfterFunc(patience, w.giveUp)
+	if w.asking() {
+		w.leaving = time.AfterFunc(patience, w.giveUp)
+		return
+	}
+	w.abandon()
 }
 
 // without takes k from the visitors; the caller holds room.mu.

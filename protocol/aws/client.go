@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,7 +59,7 @@ func (l *line) close() { _ = l.under.Close() }
 // do makes a call. Before it writes to a connection it tells got, which may be
 // nil, what carries large bodies there: from then on the target may have the
 // call. One that writes is never sent twice. The caller closes the answer's
-// body.
+// body. The error is errBlind where the client is of no use for the target.
 func (c *client) do(r *http.Request, writes bool, got func(*bulk)) (*http.Response, error) {
 	for {
 		if r.Context().Err() != nil {
@@ -90,7 +91,7 @@ func (c *client) take(r *http.Request) (*line, error) {
 		if l == nil {
 			return c.connect(r, to)
 		}
-		if l.silent() {
+		if l.usable() {
 			return l, nil
 		}
 		l.close()
@@ -103,7 +104,7 @@ func (c *client) idleTo(to string) *line {
 	defer c.mu.Unlock()
 	for i := len(c.idle) - 1; i >= 0; i-- {
 		if l := c.idle[i]; l.to == to {
-			c.idle = append(c.idle[:i], c.idle[i+1:]...)
+			c.idle = slices.Delete(c.idle, i, i+1)
 			return l
 		}
 	}
@@ -121,6 +122,10 @@ func (c *client) connect(r *http.Request, to string) (*line, error) {
 		return nil, err
 	}
 	l := &line{conn: under, under: under, quiet: quiet(under.Conn), to: to}
+	if l.quiet == nil {
+		l.close()
+		return nil, errBlind
+	}
 	if r.URL.Scheme == "https" {
 		settings := c.tls.Clone()
 		settings.NextProtos = []string{"http/1.1"}
@@ -140,9 +145,13 @@ func (c *client) connect(r *http.Request, to string) (*line, error) {
 	return l, nil
 }
 
-// silent reports whether the target has said nothing since the last answer: what
+// errBlind is for connections of which it cannot be known whether something has
+// come: those that an own dialer has wrapped, for one.
+var errBlind = errors.New("the connection cannot be looked at")
+
+// usable reports whether the target has said nothing since the last answer: what
 // it says unasked is no answer, and mostly that it has closed the connection.
-func (l *line) silent() bool {
+func (l *line) usable() bool {
 	// First what is here: TLS may hold something that was read with the answer.
 	l.room, l.under.deaf = math.MaxInt64, true
 	_, err := l.in.Peek(1)
@@ -157,6 +166,10 @@ func (c *client) carry(l *line, r *http.Request) (*http.Response, error) {
 	unsent := r.Write(l.out)
 	if unsent == nil {
 		unsent = l.out.Flush()
+	} else if _, broken := l.out.Write(nil); broken == nil {
+		stop()
+		l.close()
+		return nil, unsent // net/http does not write such a request
 	}
 	// A target that refuses may do so before it has read everything.
 	resp, err := l.answer(r)
@@ -257,7 +270,7 @@ func (c *client) put(l *line) {
 	}
 	if len(c.idle) == maxIdle {
 		c.idle[0].close()
-		c.idle = append(c.idle[:0], c.idle[1:]...)
+		c.idle = slices.Delete(c.idle, 0, 1)
 	}
 	l.under.readAhead(false)
 	l.since, l.used = time.Now(), true
@@ -276,7 +289,7 @@ func (c *client) sweep() {
 		c.idle[n].close()
 		n++
 	}
-	c.idle = append(c.idle[:0], c.idle[n:]...)
+	c.idle = slices.Delete(c.idle, 0, n)
 	if c.clean = nil; len(c.idle) > 0 {
 		c.clean = time.AfterFunc(c.idle[0].since.Sub(until), c.sweep)
 	}

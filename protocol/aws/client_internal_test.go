@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -480,4 +482,99 @@ func TestClientSweeps(t *testing.T) {
 		c.close()
 		require.True(t, closed(2))
 	})
+}
+
+// Lines that were swept (or evicted) must not stay reachable from the pool.
+func TestClientSweptAreFreed(t *testing.T) {
+	var c client
+	var refs []weak.Pointer[line]
+	for range 32 {
+		near, far := net.Pipe()
+		defer far.Close()
+		under := &bulk{Conn: near, blocks: newBlocks()}
+		l := &line{conn: under, under: under, in: bufio.NewReaderSize(near, lineBuffer), out: bufio.NewWriterSize(near, lineBuffer)}
+		refs = append(refs, weak.Make(l))
+		c.put(l)
+		l.since = time.Now().Add(-time.Hour)
+		l = nil
+	}
+	c.sweep()
+	require.Empty(t, c.idle)
+	runtime.GC()
+	runtime.GC()
+	alive := 0
+	for _, r := range refs {
+		if r.Value() != nil {
+			alive++
+		}
+	}
+	require.Zero(t, alive, "closed lines that are still held, each with %d KiB of buffers", 2*lineBuffer>>10)
+	runtime.KeepAlive(&c)
+}
+
+// A request that net/http refuses to write must fail, not wait for an answer.
+func TestClientUnwritableRequest(t *testing.T) {
+	s := play(t, false, func(s *script, _ int32, conn net.Conn, in *bufio.Reader) {
+		for s.read(in) != nil {
+			_, _ = io.WriteString(conn, ok("x"))
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	r := s.request(ctx, "GET", "")
+	r.URL.RawQuery = "a=\x01"
+	start := time.Now()
+	_, err := s.do(r, true, nil)
+	t.Log(err)
+	require.Less(t, time.Since(start), time.Second, "it waits for the answer to what was never sent")
+}
+
+// A target of whose connections nothing can be told, behind an own dialer, is
+// left to net/http, at the cost of one connection more; what writes is not sent
+// twice there either.
+func TestClientBlind(t *testing.T) {
+	t.Parallel()
+	for method, again := range map[string]int32{"GET": 3, "PUT": 2} {
+		for _, writes := range []bool{false, true} {
+			t.Run(fmt.Sprint(method, writes), func(t *testing.T) {
+				t.Parallel()
+				s := play(t, false, func(s *script, n int32, conn net.Conn, in *bufio.Reader) {
+					s.read(in)
+					_, _ = io.WriteString(conn, ok(""))
+					if s.read(in) != nil && s.calls.Load() == 3 {
+						_, _ = io.WriteString(conn, ok(""))
+					}
+				})
+				u := &upstream{small: client{dial: func(ctx context.Context, address string) (*bulk, error) {
+					conn, err := s.dial(ctx, address)
+					if err == nil {
+						conn.Conn = struct{ net.Conn }{conn.Conn}
+					}
+					return conn, err
+				}}}
+				u.others = &http.Transport{DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return u.small.dial(ctx, address) }}
+				defer u.others.CloseIdleConnections()
+				call := func(method string) error {
+					r := s.request(context.Background(), method, "")
+					r.Body = http.NoBody
+					resp, err := u.call(r, writes, nil)
+					if err != nil {
+						return err
+					}
+					return resp.Body.Close()
+				}
+				require.NoError(t, call("GET"))
+				require.True(t, u.blind.Load())
+				err := call(method)
+				if writes || method == "PUT" {
+					require.Error(t, err)
+					require.EqualValues(t, 2, s.calls.Load())
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, again, s.calls.Load())
+				require.EqualValues(t, 3, s.dials.Load())
+			})
+		}
+	}
 }

@@ -10,14 +10,14 @@ import (
 )
 
 // quiet returns what reports whether nothing can be read from a connection, not
-// even its end.
+// even its end; nil where that cannot be known.
 func quiet(conn net.Conn) func() bool {
 	var raw syscall.RawConn
 	if c, ok := conn.(syscall.Conn); ok {
 		raw, _ = c.SyscallConn()
 	}
 	if raw == nil {
-		return func() bool { return false }
+		return nil
 	}
 	var still bool
 	one := make([]unix.PollFd, 1)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func (k *call) outbound(u *upstream) (*http.Request, string, error) {
 	}
 	out.Header = maps.Clone(k.r.Header) // values are replaced, never changed
 	out.Header.Del("Expect")
-	// No API of AWS has these; net/http would take leave from them to send a call that writes twice.
+	// No API of AWS has these; net/http's Transport would take leave from them to send a call that writes twice.
 	out.Header.Del("Idempotency-Key")
 	out.Header.Del("X-Idempotency-Key")
 	if !streams(k.name.Operation.Output) {
@@ -128,9 +127,9 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 	k.send(out)
 	var resp *http.Response
 	if len(k.body) <= smallSize {
-		resp, err = u.client.do(out, k.writes, k.on)
+		resp, err = u.call(out, k.writes, k.connected)
 	} else {
-		resp, err = u.uploads.RoundTrip(k.traced(out))
+		resp, err = u.large(out, k.writes, k.connected)
 	}
 	if err != nil {
 		return k.unanswered(x, err)
@@ -139,22 +138,14 @@ func (k *call) forward(u *upstream, x *protocol.Exchange, out *http.Request, reg
 	return k.answer(x, resp)
 }
 
-// traced returns a request by which net/http tells on which connection it goes.
-func (k *call) traced(out *http.Request) *http.Request {
-	return out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { k.on(bulkOf(i.Conn)) },
-	}))
-}
-
-// on notes that there is a connection to the target, and what carries large
+// connected notes that there is a connection to the target, and what carries large
 // bodies there.
-func (k *call) on(b *bulk) {
+func (k *call) connected(b *bulk) {
 	k.target.Store(b)
 	k.reached.Store(true)
 }
 
-// send gives out the body that is held whole. On a connection that the target
-// has closed meanwhile it may be sent again.
+// send gives out the body that is held whole.
 func (k *call) send(out *http.Request) {
 	if len(k.body) == 0 {
 		out.Body = http.NoBody
@@ -183,7 +174,7 @@ func (k *call) empty() error {
 func (k *call) upload(u *upstream, x *protocol.Exchange, out *http.Request, body *upload) error {
 	// The answer may be written before the body was read, and net/http leaves what is unread alone.
 	_ = http.NewResponseController(k.w).EnableFullDuplex()
-	resp, err := u.uploads.RoundTrip(k.traced(out))
+	resp, err := u.large(out, k.writes, k.connected)
 	if err == nil {
 		err = k.early(x, resp, body)
 		resp.Body.Close() // the target gets no more
@@ -244,7 +235,7 @@ func (k *call) unanswered(x *protocol.Exchange, err error) error {
 		_ = x.End(o)
 		return err
 	}
-	if failure, ok := errors.AsType[*protocol.Failure](err); ok {
+	if failure, ok := errors.AsType[*protocol.Failure](err); ok && !k.reached.Load() {
 		_ = x.End(protocol.Outcome{Result: protocol.NotSent, Text: "the target cannot be reached"})
 		return failure
 	}

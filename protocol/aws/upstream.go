@@ -11,11 +11,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -24,11 +26,12 @@ import (
 
 // upstream is a session's way to its target: connections and credentials.
 type upstream struct {
-	p       *Plugin
-	s       *protocol.Session
-	client  client          // for calls whose body is small and held whole
-	uploads *http.Transport // for the others
-	keys    sigv4.Keys      // that calls are signed with
+	p      *Plugin
+	s      *protocol.Session
+	small  client          // for bodies that are small and held whole
+	others *http.Transport // for all else
+	blind  atomic.Bool     // small is of no use for the target
+	keys   sigv4.Keys      // that calls are signed with
 
 	turn  chan struct{} // taken while credentials are fetched
 	login Login
@@ -54,8 +57,8 @@ func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
 		}
 		return &bulk{Conn: conn, blocks: p.blocks}, nil
 	}
-	u.client.dial, u.client.tls = dial, settings
-	u.uploads = &http.Transport{
+	u.small.dial, u.small.tls = dial, settings
+	u.others = &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			conn, err := dial(ctx, address)
 			if err != nil {
@@ -68,16 +71,43 @@ func (p *Plugin) upstreamOf(s *protocol.Session) (*upstream, error) {
 		ReadBufferSize: 16 << 10, WriteBufferSize: 64 << 10, MaxResponseHeaderBytes: maxAnswerHeader,
 		Protocols: new(http.Protocols),
 	}
-	u.uploads.Protocols.SetHTTP1(true)
+	u.others.Protocols.SetHTTP1(true)
 	p.targets[s.ID()] = u
 	context.AfterFunc(s.Context(), func() {
 		p.mu.Lock()
 		delete(p.targets, s.ID())
 		p.mu.Unlock()
-		u.client.close()
-		u.uploads.CloseIdleConnections()
+		u.small.close()
+		u.others.CloseIdleConnections()
 	})
 	return u, nil
+}
+
+// call makes a call whose body is small and held whole, as client.do does.
+func (u *upstream) call(r *http.Request, writes bool, got func(*bulk)) (*http.Response, error) {
+	if !u.blind.Load() {
+		resp, err := u.small.do(r, writes, got)
+		if err != errBlind {
+			return resp, err
+		}
+		u.blind.Store(true)
+	}
+	return u.large(r, writes, got)
+}
+
+// large makes any call.
+func (u *upstream) large(r *http.Request, writes bool, got func(*bulk)) (*http.Response, error) {
+	if writes && r.Body == http.NoBody && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		// Of a body that it does not know the Transport finds out that it is empty, but
+		// does not send the call twice.
+		r.Body, r.GetBody = io.NopCloser(strings.NewReader("")), nil
+	}
+	if got != nil {
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+			GotConn: func(i httptrace.GotConnInfo) { got(bulkOf(i.Conn)) },
+		}))
+	}
+	return u.others.RoundTrip(r)
 }
 
 // clientTLS returns the settings for TLS with a target.
@@ -194,7 +224,7 @@ func (u *upstream) assume(ctx context.Context, l Login) (Credentials, error) {
 
 // ask sends AssumeRole and reads the answer, which is in no record.
 func (u *upstream) ask(r *http.Request) (Credentials, protocol.Outcome, error) {
-	resp, err := u.client.do(r, true, nil)
+	resp, err := u.call(r, true, nil)
 	if err != nil {
 		return Credentials{}, protocol.Outcome{Result: protocol.Unknown, Text: "no answer"}, fmt.Errorf("sts:AssumeRole: %w", err)
 	}
