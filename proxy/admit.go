@@ -26,7 +26,8 @@ type Admission struct {
 // every operation, and must not wait for people: it returns
 // [protocol.Ask] for that.
 type Admitter interface {
-	// Admit returns the decision. An error ends the session.
+	// Admit returns the decision. An error ends the session, unless ctx has
+	// ended: then the client has left, and the operation is withdrawn.
 	Admit(ctx context.Context, a Admission) (protocol.Decision, error)
 }
 

@@ -17,6 +17,9 @@ import (
 // progressEvery is how often a plugin hears that an operation still waits.
 const progressEvery = 5 * time.Second
 
+// clientLeft is why an operation is not admitted whose client does not wait.
+const clientLeft = "the client left while the operation waited for approval"
+
 // maxReason bounds the words of an approver that clients and the record get.
 const maxReason = 500
 
@@ -70,7 +73,7 @@ func (q *question) askOne(ctx context.Context, wait func(protocol.Pending), i in
 	case s.ctx.Err() != nil:
 		final.Reason = "the session ended while the operation waited for approval"
 	case ctx.Err() != nil:
-		final.Reason = "the client left while the operation waited for approval"
+		final.Reason = clientLeft
 	case errors.Is(err, context.DeadlineExceeded):
 		final.Reason = fmt.Sprintf("nobody approved it within %v", timeout)
 	case err != nil:
@@ -123,6 +126,10 @@ func (q *question) judgeAgain(ctx context.Context, i int, final protocol.Decisio
 		return final, nil
 	}
 	now, err := q.s.judge(ctx, q.s.gw.rules.Load(), &q.ops[i])
+	if errors.Is(err, errWithdrawn) {
+		final.Reason = clientLeft
+		return final, nil
+	}
 	if err != nil {
 		return final, err
 	}
@@ -152,6 +159,9 @@ func (q *question) recheck(ctx context.Context) error {
 			continue
 		}
 		now, err := q.s.judge(ctx, r, &q.ops[i])
+		if errors.Is(err, errWithdrawn) {
+			return q.conclude(i, protocol.Decision{Verdict: protocol.Deny, Rule: q.decisions[i].Rule, Policy: r.digest, Reason: clientLeft})
+		}
 		if err != nil {
 			return err
 		}

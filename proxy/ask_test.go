@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,55 @@ func TestApprovalLetsTheOperationRunOnce(t *testing.T) {
 	assert.Equal(t, protocol.Ask, ops[0].Decisions[0].Verdict)
 	assert.Equal(t, protocol.Allow, ops[0].Decision.Verdict)
 	assert.Equal(t, "people", ops[0].Decision.By)
+}
+
+// A client that leaves while an approved operation, or one beside it, is judged
+// once more has withdrawn it: the record ends it, and the session goes on.
+func TestClientLeavesWhileItIsJudgedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		ops    []protocol.Operation
+		update bool
+	}{
+		"what was approved": {[]protocol.Operation{op("ask", "a")}, false},
+		"what is beside it": {[]protocol.Operation{op("read", "n"), op("ask", "a")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, leave := context.WithCancel(context.Background())
+			defer leave()
+			var seen atomic.Int32
+			slow := int32(len(c.ops)) // judgements before the one in which the client leaves
+			if c.update {
+				slow++ // of what was approved
+			}
+			r := policed(t, func(b *proxy.Builder) *proxy.Builder {
+				return b.Use(func(next proxy.Admitter) proxy.Admitter {
+					return proxy.AdmitterFunc(func(ctx context.Context, a proxy.Admission) (protocol.Decision, error) {
+						if seen.Add(1) != slow+1 {
+							return next.Admit(ctx, a)
+						}
+						leave()
+						return protocol.Decision{}, ctx.Err()
+					})
+				})
+			})
+			_, s := r.session()
+			r.people.Next(func(ctx context.Context, q approve.Request) (approve.Answer, error) {
+				if c.update {
+					assert.NoError(t, r.Update(ctx, proxy.Change{Policy: rules()}))
+				}
+				return approve.Answer{Digest: q.Digest, Approved: true, By: "ann"}, nil
+			})
+			_, err := s.Begin(ctx, nil, c.ops...)
+			require.ErrorContains(t, err, "the client left")
+			require.Equal(t, slow+1, seen.Load())
+			for _, o := range r.Record.Operations() {
+				require.NotNil(t, o.Outcome, o.Text)
+				assert.Contains(t, []protocol.Result{protocol.NotSent, protocol.Refused}, o.Outcome.Result, o.Text)
+			}
+			_, err = begin(s, op("read", "another"))
+			require.NoError(t, err, "the session goes on")
+		})
+	}
 }
 
 func TestAnswersOfOthersDoNotCount(t *testing.T) {

@@ -77,8 +77,11 @@ func (s *session) Begin(ctx context.Context, wait func(protocol.Pending), ops []
 // cannotJudge are the words for a gateway whose own parts fail.
 const cannotJudge = "the gateway could not judge the operation"
 
+// errWithdrawn is for operations whose client left while they were judged.
+var errWithdrawn = errors.New("the client left")
+
 // judge decides one operation; nothing is asked yet. An error has ended the
-// session.
+// session, unless it is errWithdrawn.
 func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (d protocol.Decision, err error) {
 	panicked := false
 	defer func() {
@@ -88,7 +91,7 @@ func (s *session) judge(ctx context.Context, r *rules, op *protocol.Operation) (
 			err = errors.New("a middleware panicked")
 		}
 		if err != nil && ctx.Err() != nil && !panicked {
-			err = &protocol.Failure{Public: "the operation was withdrawn", Err: err} // and others of the session go on
+			err = &protocol.Failure{Public: "the operation was withdrawn", Err: fmt.Errorf("%w: %w", errWithdrawn, err)}
 			return
 		}
 		if err != nil {
