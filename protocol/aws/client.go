@@ -63,7 +63,7 @@ func (l *line) close() { _ = l.under.Close() }
 func (c *client) do(r *http.Request, writes bool, got func(*bulk)) (*http.Response, error) {
 	for {
 		if r.Context().Err() != nil {
-			return nil, context.Cause(r.Context()) // nothing was sent
+			return nil, context.Cause(r.Context()) // nothing more is sent
 		}
 		l, err := c.take(r)
 		if err != nil {
